@@ -1,0 +1,37 @@
+"""What every detector is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from core.registry import Card, implementation
+from core.types import RGB
+
+
+class FrameDetector(ABC):
+    """Looks at one crop at a time, cut as its card's ``InputSpec`` says."""
+
+    card: Card
+
+    @property
+    @abstractmethod
+    def memory_bytes(self) -> int:
+        """Memory that the loaded network holds."""
+
+    @abstractmethod
+    def logits(self, crops: RGB) -> npt.NDArray[np.float32]:
+        """Raw logits float32[N] of crops uint8[N, size, size, 3]; sigmoid(logit) = P(fake) before calibration."""
+
+
+def load_detector(card: Card, weights: Path, device: str) -> FrameDetector:
+    """Build the detector that a card describes from weights that were verified.
+
+    Raises:
+        WeightsError: the file does not fit the network.
+    """
+    detector: FrameDetector = implementation(card)(card, weights, device)
+    return detector

@@ -1,0 +1,1 @@
+"""From scores to a verdict; no machine-learning library is imported here."""

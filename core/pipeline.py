@@ -1,0 +1,145 @@
+"""The one way through the house: a file in, an :class:`~core.types.Analysis` out."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from core import __version__, schema
+from core.detectors.weights import file_sha256, locate
+from core.errors import InternalError, WorkbenchError
+from core.fusion.combine import evidence_rule, fuse
+from core.fusion.verdict import decide, relabel
+from core.media.guard import identify
+from core.registry import Ensemble, ensemble, member_cards
+from core.runtime.pool import ModelPool, shared_pool
+from core.settings import Settings
+from core.stages.context import Context, OnProgress
+from core.stages.finding import find_people
+from core.stages.listening import compare_sound_and_lips
+from core.stages.reading import Material, read
+from core.stages.scoring import score
+from core.store.cache import ResultCache, cache_key
+from core.types import ANALYSIS_VERSION, Analysis, Environment, MediaFacts, MediaRef, Stage, Status
+
+log = logging.getLogger(__name__)
+
+
+def analyse(
+    source: Path, settings: Settings, on_progress: OnProgress | None = None, *, name: str | None = None
+) -> Analysis:
+    """Analyse one file.
+
+    Args:
+        source: image, video or audio file.
+        settings: which preset, what limits, which sampling.
+        on_progress: told about every step; may raise :class:`~core.errors.CancelledError` to stop.
+        name: what to call the file where its path is a temporary one.
+
+    Returns:
+        The analysis, from the result cache where the same bytes were seen with the same settings and weights.
+
+    Raises:
+        WorkbenchError: with message and hint, whatever went wrong.
+    """
+    try:
+        return _analyse(source, settings, on_progress, name)
+    except WorkbenchError:
+        raise
+    except Exception as exc:
+        fault = uuid.uuid4().hex[:8]
+        log.exception("analysis failed", extra={"fault": fault})
+        raise InternalError(
+            "The analysis stopped on an unexpected fault.",
+            hint=f"Your file was not changed. Try again; if it stays, report it with the log entry '{fault}'.",
+        ) from exc
+
+
+def _analyse(source: Path, settings: Settings, on_progress: OnProgress | None, name: str | None) -> Analysis:
+    preset = ensemble(settings.preset)
+    pool = shared_pool(settings.runtime)
+    context = Context(settings, preset, pool, on_progress)
+    context.step(0.0)
+    ref = identify(source, settings.limits, name=name)
+    key = cache_key(_facts(ref, settings, preset, pool))
+    cache = ResultCache(settings)
+    if (stored := cache.get(key)) is not None and (known := _recall(stored, ref, preset)) is not None:
+        log.info("answered from the cache", extra={"analysis": key})
+        return known
+    analysis = _run(key, ref, context)
+    if all(s.status is not Status.ERROR for s in analysis.scores):
+        cache.put(key, schema.dump(analysis))
+    return analysis
+
+
+def _recall(stored: str, ref: MediaRef, preset: Ensemble) -> Analysis | None:
+    """A stored analysis under the file's present name and the preset's present thresholds."""
+    try:
+        known = schema.load(stored)
+    except WorkbenchError:
+        log.warning("a cached analysis could not be read and is made anew")
+        return None
+    return relabel(replace(known, media=replace(known.media, name=ref.name)), preset.limits)
+
+
+def _run(key: str, ref: MediaRef, context: Context) -> Analysis:
+    with context.stage(Stage.READING):
+        material = read(ref, context)
+    with context.stage(Stage.FACES):
+        tracks, sampled = find_people(material.frames, context)
+    with context.stage(Stage.MODELS):
+        scored = score(material, tracks, context)
+    with context.stage(Stage.SYNC):
+        sync = compare_sound_and_lips(material, tracks, context)
+    with context.stage(Stage.VERDICT):
+        rule = evidence_rule(ref.kind, context.settings.faces.min_frames, len(sampled))
+        people = fuse(scored.scores, tracks, scored.timelines, context.preset, rule)
+        verdict = decide(people, scored.scores, context.preset.limits)
+    context.step(1.0)
+    return Analysis(
+        id=key,
+        preset=context.preset.id,
+        media=_media_facts(material),
+        verdict=verdict,
+        scores=scored.scores,
+        people=people,
+        tracks=tracks,
+        timelines=scored.timelines,
+        frames=sampled,
+        sync=sync,
+        warnings=material.info.warnings,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        timings=tuple(context.timings),
+        environment=_environment(context.pool),
+    )
+
+
+def _media_facts(material: Material) -> MediaFacts:
+    ref = material.ref
+    return MediaFacts(ref.name, ref.sha256, ref.size_bytes, ref.format, material.info)
+
+
+def _environment(pool: ModelPool) -> Environment:
+    return Environment(__version__, platform.python_version(), version("torch"), pool.device)
+
+
+def _facts(ref: MediaRef, settings: Settings, preset: Ensemble, pool: ModelPool) -> dict[str, Any]:
+    """All that the result depends on."""
+    members = []
+    for card in member_cards(preset):
+        path = locate(card, settings)
+        members.append([card.model_dump(mode="json", exclude={"measured"}), file_sha256(path) if path else None])
+    return {
+        "media": ref.sha256,
+        "settings": settings.result_facts(),
+        "preset": preset.model_dump(mode="json", exclude={"thresholds"}),
+        "members": members,
+        "code": [__version__, ANALYSIS_VERSION],
+        "machine": [pool.device, version("torch"), version("timm"), version("av"), version("opencv-python-headless")],
+    }

@@ -1,0 +1,193 @@
+"""Detectors and ensembles by name: cards are read from ``configs``, classes are imported only when needed."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from core.errors import ConfigError, NotFoundError
+from core.settings import CONFIGS
+from core.types import Modality, Thresholds
+
+
+class _CardPart(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class InputSpec(_CardPart):
+    """How a detector wants to be fed; the pipeline adapts to it.
+
+    ``size`` is the side of the square input in px. ``crop`` names a rule of :mod:`core.faces.align`. ``mean`` and
+    ``std`` apply to RGB in [0, 1].
+    """
+
+    size: int = Field(gt=0)
+    crop: Literal["aligned", "box", "whole"] = "aligned"
+    scale: float = Field(default=1.3, gt=0)
+    resize: Literal["bicubic", "bilinear", "area"] = "area"
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+class WeightsSpec(_CardPart):
+    """The file a detector needs. ``sha256`` is checked before it is opened."""
+
+    file: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size_bytes: int = Field(gt=0)
+    licence: str
+    trained_on: str
+    how_to_get: str = Field(description="command that downloads or trains the file")
+    url: str | None = None
+
+
+class Calibration(_CardPart):
+    """Platt scaling fitted on held-out data: P = sigmoid(a * logit + b). ``n`` real and fake items behind it."""
+
+    a: float
+    b: float
+    n_real: int = Field(ge=50)
+    n_fake: int = Field(ge=50)
+    ece: float
+    fit_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @property
+    def name(self) -> str:
+        return f"Platt, n={self.n_real + self.n_fake}, ECE {self.ece:.3f}, fit {self.fit_sha256[:8]}"
+
+
+class Metric(_CardPart):
+    """One measured figure with its data set, n, 95 % interval and the command that prints it."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    n: int = Field(gt=0)
+    dataset: str
+    command: str
+
+
+class CardLimits(_CardPart):
+    min_face_px: float = 40.0
+    min_speech_s: float = 0.0
+
+
+class Golden(_CardPart):
+    """A fixed input (``seed`` of a generator named in the tests) and the raw logit it must give."""
+
+    seed: int
+    logit: float
+    tolerance: float = 1e-3
+
+
+class Card(_CardPart):
+    """Everything known about a detector (``configs/detectors/<id>.yaml``)."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    title: str
+    family: str
+    modality: Modality
+    implementation: str = Field(pattern=r"^[\w.]+:\w+$", description="module:Class")
+    architecture: str = Field(description="network name, e.g. a timm model")
+    summary: str
+    input: InputSpec
+    weights: WeightsSpec
+    calibration: Calibration | None = None
+    reported: dict[str, str] = Field(default_factory=dict)
+    measured: tuple[Metric, ...] = ()
+    limits: CardLimits = CardLimits()
+    golden: Golden | None = None
+
+
+class Member(_CardPart):
+    detector: str
+    weight: float = Field(default=1.0, gt=0)
+
+
+class Ensemble(_CardPart):
+    """A preset (``configs/ensembles/<id>.yaml``)."""
+
+    id: str
+    title: str
+    summary: str
+    members: tuple[Member, ...] = Field(min_length=1)
+    fusion: Literal["weighted_mean"] = "weighted_mean"
+    min_members: int = Field(default=1, ge=1)
+    thresholds: dict[str, float]
+
+    @field_validator("thresholds")
+    @classmethod
+    def _ordered(cls, value: dict[str, float]) -> dict[str, float]:
+        Thresholds(**value)
+        return value
+
+    @property
+    def limits(self) -> Thresholds:
+        return Thresholds(**self.thresholds)
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _read(path: Path, model: type[_Model]) -> _Model:
+    try:
+        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (ValidationError, yaml.YAMLError) as exc:
+        raise ConfigError(f"The file {path.name} is wrong: {exc}", hint=f"Correct {path}.") from exc
+
+
+def _lookup(kind: str, folder: Path, name: str) -> Path:
+    path = folder / f"{name}.yaml"
+    known = _names(folder)
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean '{close[0]}'?" if close else f"There are: {', '.join(known)}."
+        raise NotFoundError(f"There is no {kind} called '{name}'.", hint=hint)
+    return path
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(p.stem for p in folder.glob("*.yaml"))
+
+
+def detector_ids() -> list[str]:
+    return _names(CONFIGS / "detectors")
+
+
+def ensemble_ids() -> list[str]:
+    return _names(CONFIGS / "ensembles")
+
+
+@lru_cache(maxsize=256)
+def card(detector_id: str) -> Card:
+    """The card of a detector.
+
+    Raises:
+        NotFoundError: no such detector; the hint suggests the closest name.
+        ConfigError: the card does not validate.
+    """
+    return _read(_lookup("detector", CONFIGS / "detectors", detector_id), Card)
+
+
+@lru_cache(maxsize=64)
+def ensemble(ensemble_id: str) -> Ensemble:
+    """A preset by name; errors as :func:`card`."""
+    return _read(_lookup("preset", CONFIGS / "ensembles", ensemble_id), Ensemble)
+
+
+def implementation(detector_card: Card) -> Any:
+    """Import the class that a card names."""
+    module, _, attribute = detector_card.implementation.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def member_cards(preset: Ensemble) -> Iterable[Card]:
+    return (card(member.detector) for member in preset.members)

@@ -1,0 +1,147 @@
+"""Settings of the workbench.
+
+Order, first wins: arguments, environment (``UNMASK_`` + name, ``__`` between levels), the user's file
+(``<data_dir>/config.yaml``), the profile (``configs/profiles/<profile>.yaml``), the defaults below.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from core.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = ROOT / "configs"
+SHIPPED_WEIGHTS = ROOT / "weights"
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(_Part):
+    """What is refused before it is decoded, and how much of a file is read at most."""
+
+    max_bytes: int = Field(default=2_000_000_000, gt=0)
+    max_pixels: int = Field(default=100_000_000, gt=0, description="pixels of one picture or video frame")
+    max_seconds: float = Field(default=4 * 3600.0, gt=0)
+    max_audio_seconds: float = Field(default=600.0, gt=0, description="sound read at most, from the start")
+
+
+class Sampling(_Part):
+    """Which frames of a clip are looked at."""
+
+    strategy: Literal["auto", "uniform", "all", "scene", "quality"] = "auto"
+    frames: int = Field(default=32, ge=1, le=4096)
+    all_below_s: float = Field(default=1.2, ge=0.0, description="auto: shorter clips are read whole")
+
+
+class FaceSettings(_Part):
+    finder: Literal["mtcnn"] = "mtcnn"
+    working_px: int = Field(default=640, ge=160, description="longer side of the copy in which faces are sought")
+    min_confidence: Fraction = 0.90
+    min_size_px: float = Field(default=40.0, ge=12.0, description="smaller faces are shown but do not vote")
+    max_faces: int = Field(default=16, ge=1)
+    min_frames: int = Field(default=4, ge=1, description="frames of a clip a person needs to drive the verdict")
+
+
+class Enhancement(_Part):
+    """Repairs of the copy in which faces are sought."""
+
+    enabled: bool = True
+    dark_luma: float = Field(default=60.0, description="mean luma below which a frame counts as low light")
+    blur_variance: float = Field(default=20.0, description="Laplacian variance below which a frame counts as blurred")
+
+
+class CacheSettings(_Part):
+    enabled: bool = True
+    max_bytes: int = Field(default=500_000_000, gt=0)
+
+
+class RuntimeSettings(_Part):
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    batch: int = Field(default=16, ge=1)
+    pool_bytes: int = Field(default=3_000_000_000, gt=0, description="memory that loaded models may hold")
+
+
+class Settings(BaseSettings):
+    """All settings; see the module for where values come from."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="UNMASK_", env_nested_delimiter="__", extra="ignore", frozen=True, protected_namespaces=()
+    )
+
+    profile: Literal["cpu", "gpu", "zerogpu"] = "cpu"
+    preset: str = "default"
+    data_dir: Path = Field(default=ROOT / "var")
+    weights_dir: Path | None = Field(default=None, description="further folder in which weights are sought")
+    offline: bool = False
+    limits: Limits = Limits()
+    sampling: Sampling = Sampling()
+    faces: FaceSettings = FaceSettings()
+    enhance: Enhancement = Enhancement()
+    cache: CacheSettings = CacheSettings()
+    runtime: RuntimeSettings = RuntimeSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        data_dir = Path(os.environ.get("UNMASK_DATA_DIR", ROOT / "var"))
+        profile = os.environ.get("UNMASK_PROFILE", "cpu")
+        return (
+            init_settings,
+            env_settings,
+            YamlConfigSettingsSource(settings_cls, yaml_file=data_dir / "config.yaml"),
+            YamlConfigSettingsSource(settings_cls, yaml_file=CONFIGS / "profiles" / f"{profile}.yaml"),
+        )
+
+    def result_facts(self) -> dict[str, Any]:
+        """Those settings on which a result depends (part of the cache key). Thresholds are not among them."""
+        return self.model_dump(mode="json", include={"preset", "limits", "sampling", "faces", "enhance"})
+
+
+def build_settings(**overrides: Any) -> Settings:
+    """Read settings from files and environment.
+
+    Raises:
+        ConfigError: a value does not fit; the message names it.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            f"The setting '{name}' is wrong: {first['msg']}.",
+            hint="Correct it in the environment (UNMASK_…) or in config.yaml; docs/usage.md lists all settings.",
+        ) from exc
+    except yaml.YAMLError as exc:
+        raise ConfigError(
+            "A settings file is not valid YAML.", hint="Correct config.yaml, or remove it to use the defaults."
+        ) from exc
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process-wide settings, read once."""
+    return build_settings()

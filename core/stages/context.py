@@ -1,0 +1,62 @@
+"""What all stages share: settings, preset, models, and the way to tell how far things are."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from core.registry import Ensemble
+from core.runtime.pool import ModelPool
+from core.settings import Settings
+from core.types import Progress, Stage, StageTiming
+
+log = logging.getLogger(__name__)
+
+OnProgress: TypeAlias = Callable[[Progress], None]
+
+# Where each stage ends on the way from 0 to 1.
+_ENDS = {
+    Stage.QUEUED: 0.0,
+    Stage.READING: 0.2,
+    Stage.FACES: 0.55,
+    Stage.MODELS: 0.8,
+    Stage.SYNC: 0.97,
+    Stage.VERDICT: 1.0,
+}
+
+
+@dataclass(slots=True)
+class Context:
+    """State of one analysis in flight."""
+
+    settings: Settings
+    preset: Ensemble
+    pool: ModelPool
+    on_progress: OnProgress | None = None
+    timings: list[StageTiming] = field(default_factory=list)
+    _stage: Stage = Stage.QUEUED
+    _last: float = 0.0
+
+    @contextmanager
+    def stage(self, stage: Stage) -> Iterator[None]:
+        """Announce a stage, and note how long it took."""
+        self._stage = stage
+        self.step(0.0)
+        started = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - started
+        self.timings.append(StageTiming(stage, round(seconds, 4)))
+        log.info("stage done", extra={"stage": stage.value, "seconds": round(seconds, 4)})
+
+    def step(self, share: float, detail: str = "") -> None:
+        """Say that ``share`` in [0, 1] of the current stage is done. The listener may raise CancelledError."""
+        if self.on_progress is None:
+            return
+        stages = list(_ENDS)
+        before = _ENDS[stages[max(0, stages.index(self._stage) - 1)]]
+        self._last = max(self._last, before + (_ENDS[self._stage] - before) * min(1.0, share))
+        self.on_progress(Progress(self._stage, self._last, detail))

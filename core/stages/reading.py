@@ -1,0 +1,55 @@
+"""Stage "reading": from a file to sampled frames and sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from core.errors import WorkbenchError
+from core.media.audio import read_audio
+from core.media.image import read_image
+from core.media.probe import probe
+from core.media.video import read_frames
+from core.stages.context import Context
+from core.types import AudioClip, Frame, MediaInfo, MediaKind, MediaRef
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What was read from the medium; ``info.warnings`` say what could not be."""
+
+    ref: MediaRef
+    info: MediaInfo
+    frames: tuple[Frame, ...]
+    audio: AudioClip | None
+
+
+def read(ref: MediaRef, context: Context) -> Material:
+    """Probe and decode ``ref`` within the limits.
+
+    Raises:
+        WorkbenchError: nothing of it can be read.
+    """
+    limits = context.settings.limits
+    info = probe(ref, limits)
+    context.step(0.2, info.container)
+    frames: list[Frame] = []
+    notes: list[str] = []
+    if ref.kind is MediaKind.IMAGE:
+        frames, notes = read_image(ref, limits)
+    elif ref.kind is MediaKind.VIDEO:
+        frames, notes = read_frames(ref, info, context.settings.sampling, limits=limits)
+    context.step(0.7)
+    audio, heard = _sound(ref, info, context)
+    return Material(ref, replace(info, warnings=(*info.warnings, *notes, *heard)), tuple(frames), audio)
+
+
+def _sound(ref: MediaRef, info: MediaInfo, context: Context) -> tuple[AudioClip | None, list[str]]:
+    """The sound track; a picture whose sound is damaged is still worth looking at."""
+    if not info.has_audio:
+        return None, []
+    try:
+        return read_audio(ref, info, context.settings.limits)
+    except WorkbenchError as error:
+        if ref.kind is MediaKind.AUDIO:
+            raise
+        return None, [f"The sound track was left out: {error.message}"]
