@@ -1,0 +1,122 @@
+"""Colours and layout that all figures share."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+import plotly.graph_objects as go
+
+from core.types import Label, Thresholds
+
+Theme: TypeAlias = Literal["light", "dark"]
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """Hex colours of one theme. ``series`` tells detectors apart: Okabe and Ito's set, readable with every common
+    colour-vision deficiency, as are orange for fake and blue for real."""
+
+    text: str
+    muted: str
+    grid: str
+    surface: str
+    fake: str
+    real: str
+    uncertain: str
+    silent: str
+    series: tuple[str, ...]
+
+    def of(self, label: Label) -> str:
+        """The colour that stands for a label."""
+        return {Label.FAKE: self.fake, Label.REAL: self.real, Label.UNCERTAIN: self.uncertain}.get(label, self.silent)
+
+
+PALETTES = MappingProxyType(
+    {
+        "light": Palette(
+            text="#1f2733",
+            muted="#5c6675",
+            grid="#e3e7ed",
+            surface="#ffffff",
+            fake="#c2500a",
+            real="#0b6cad",
+            uncertain="#74707f",
+            silent="#a3abb7",
+            series=("#0072b2", "#009e73", "#cc79a7", "#b07900", "#2a7fa8", "#7a4fb5"),
+        ),
+        "dark": Palette(
+            text="#e7ebf1",
+            muted="#a2adbb",
+            grid="#313a47",
+            surface="#171c24",
+            fake="#ff9a57",
+            real="#63b8f5",
+            uncertain="#b9b4c6",
+            silent="#6b7685",
+            series=("#56b4e9", "#2fc79b", "#e29cc3", "#f0c04c", "#7fd0f0", "#b79af0"),
+        ),
+    }
+)
+
+
+def label_at(p_fake: float, thresholds: Thresholds) -> Label:
+    """On which side of the thresholds a probability lies."""
+    if p_fake >= thresholds.fake:
+        return Label.FAKE
+    return Label.REAL if p_fake <= thresholds.real else Label.UNCERTAIN
+
+
+def rgba(colour: str, alpha: float) -> str:
+    """``#rrggbb`` with an opacity in [0, 1]."""
+    r, g, b = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({r},{g},{b},{alpha:g})"
+
+
+def wrap(text: str, width: int) -> str:
+    """Break text into lines for Plotly, which has no wrapping of its own, with markup taken out."""
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "<br>".join(textwrap.wrap(plain, width)) or ""
+
+
+def figure(theme: Theme, height: int, **layout: Any) -> go.Figure:
+    """An empty figure in the house style. Its background is transparent, so it sits on any page."""
+    colours = PALETTES[theme]
+    fig = go.Figure()
+    fig.update_layout(
+        template="none",
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": FONT, "size": 13, "color": colours.text},
+        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+        showlegend=False,
+        dragmode=False,
+    )
+    axis = {"gridcolor": colours.grid, "zeroline": False, "linecolor": colours.grid, "fixedrange": True}
+    fig.update_xaxes(tickfont={"color": colours.muted, "size": 12}, automargin=True, **axis)
+    fig.update_yaxes(tickfont={"color": colours.muted, "size": 12}, automargin=True, **axis)
+    fig.update_layout(**layout)
+    return fig
+
+
+def explain(text: str, theme: Theme, height: int = 120) -> go.Figure:
+    """A figure that has nothing to draw and says why."""
+    fig = figure(theme, height)
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(visible=False)
+    fig.add_annotation(
+        text=wrap(text, 52),
+        x=0.5,
+        y=0.5,
+        xref="paper",
+        yref="paper",
+        showarrow=False,
+        font={"color": PALETTES[theme].muted, "size": 13},
+    )
+    return fig

@@ -1,0 +1,189 @@
+"""Plain words for values, shared by both front ends, the figures and the reports."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from core.types import (
+    Analysis,
+    Label,
+    MediaFacts,
+    MediaInfo,
+    MediaKind,
+    Modality,
+    Score,
+    Stage,
+    Status,
+    Thresholds,
+    Verdict,
+)
+
+VERDICT_TITLES: dict[Label, str] = {
+    Label.FAKE: "Looks fake",
+    Label.REAL: "Looks real",
+    Label.UNCERTAIN: "Uncertain",
+    Label.NOT_APPLICABLE: "Nothing to judge",
+}
+VERDICT_SUMMARIES: dict[Label, str] = {
+    Label.FAKE: "The models find clear signs of manipulation.",
+    Label.REAL: "The models find no sign of manipulation. That is not a proof of authenticity.",
+    Label.UNCERTAIN: "The models find neither enough to call it fake nor enough to call it real.",
+    Label.NOT_APPLICABLE: "There is nothing in this file that these models can judge, so there is no score.",
+}
+LABEL_WORDS: dict[Label, str] = {
+    Label.FAKE: "fake",
+    Label.REAL: "real",
+    Label.UNCERTAIN: "uncertain",
+    Label.NOT_APPLICABLE: "not applicable",
+}
+STATUS_WORDS: dict[Status, str] = {
+    Status.OK: "answered",
+    Status.NOT_APPLICABLE: "not applicable",
+    Status.UNAVAILABLE: "not available",
+    Status.ERROR: "failed",
+}
+MODALITY_WORDS: dict[Modality, str] = {
+    Modality.IMAGE: "picture",
+    Modality.CLIP: "motion",
+    Modality.AUDIO: "sound",
+    Modality.AUDIO_VISUAL: "sound and lips",
+}
+STAGE_TITLES: dict[Stage, str] = {
+    Stage.QUEUED: "Waiting for its turn",
+    Stage.READING: "Reading the file",
+    Stage.FACES: "Finding faces",
+    Stage.MODELS: "Running the models",
+    Stage.SYNC: "Checking sound and lips",
+    Stage.VERDICT: "Reaching a verdict",
+}
+
+
+def percent(p: float | None) -> str:
+    """A probability in [0, 1] as ``87%``; never 0% or 100% unless it is exactly that."""
+    if p is None:
+        return "–"
+    if 0.0 < p < 0.005:
+        return "<1%"
+    if 0.995 <= p < 1.0:
+        return ">99%"
+    return f"{100 * p:.0f}%"
+
+
+def clock(t_s: float) -> str:
+    """Seconds as ``m:ss.s`` (``h:mm:ss.s`` from one hour on)."""
+    tenths = round(max(t_s, 0.0) * 10)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{rest / 10:04.1f}"
+    return f"{hours}:{minutes:02d}:{seconds}" if hours else f"{minutes}:{seconds}"
+
+
+def size(n_bytes: int) -> str:
+    """Bytes as ``1.4 MB`` (powers of 1000)."""
+    value = float(n_bytes)
+    for unit in ("bytes", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def person(track_id: int | None) -> str:
+    """The name of a person in a medium; None is the medium as a whole."""
+    return "Whole file" if track_id is None else f"Person {track_id}"
+
+
+def probability_kind(calibrated: bool) -> str:
+    """What a percentage is."""
+    return "calibrated" if calibrated else "raw score, not calibrated"
+
+
+def score_kind(score: Score) -> str:
+    """What one model's percentage is, with the fit behind it."""
+    return f"calibrated ({score.calibration})" if score.calibration else "raw score, not calibrated"
+
+
+def interval(bounds: tuple[float, float] | None) -> str:
+    """A range of probabilities as ``71% to 93%``; empty without one."""
+    return "" if bounds is None else f"{percent(bounds[0])} to {percent(bounds[1])}"
+
+
+def agreement(verdict: Verdict) -> str:
+    """How far the models agree, in words; empty where none voted."""
+    voters = len({c.detector for c in verdict.contributions})
+    if verdict.agreement is None or voters == 0:
+        return ""
+    if voters == 1:
+        return "one model voted"
+    if verdict.agreement >= 1.0:
+        return f"all {voters} models agree"
+    return f"{round(verdict.agreement * voters)} of {voters} models agree"
+
+
+def driver(analysis: Analysis) -> str:
+    """Which person drives the verdict; empty where the file as a whole does."""
+    track_id = analysis.verdict.track_id
+    if track_id is None:
+        return ""
+    count = len(analysis.tracks)
+    return person(track_id) if count < 2 else f"{person(track_id)} of {count}"
+
+
+def thresholds(limits: Thresholds) -> str:
+    """Where the two lines are, in words."""
+    return f"real up to {percent(limits.real)}, fake from {percent(limits.fake)}"
+
+
+def enhancement_notes(analysis: Analysis) -> tuple[str, ...]:
+    """What was done to frames before faces were sought, one sentence for each repair."""
+    total = len(analysis.frames)
+    counts = Counter(frame.enhanced for frame in analysis.frames if frame.enhanced)
+    noun = "the picture" if analysis.media.info.kind is MediaKind.IMAGE else None
+    return tuple(
+        f"To find faces, {noun or f'{n} of {total} frames'} {'was' if noun or n == 1 else 'were'} enhanced: {what}."
+        for what, n in counts.most_common()
+    )
+
+
+def media_rows(media: MediaFacts) -> tuple[tuple[str, str], ...]:
+    """The known facts of a file as (name, value) rows; unknown facts have no row."""
+    info = media.info
+    rows = (
+        ("Name", media.name),
+        ("Format", f"{media.format.upper()} {info.kind.value}, {size(media.size_bytes)}"),
+        ("Container", info.container),
+        ("Picture", _picture(info)),
+        ("Length", "" if info.duration_s is None else f"{clock(info.duration_s)} min"),
+        ("Frame rate", _frame_rate(info)),
+        ("Video codec", _joined(info.video_codec, info.video_profile, info.pixel_format)),
+        ("Bit rate", "" if info.bitrate_bps is None else f"{info.bitrate_bps / 1000:,.0f} kbit/s"),
+        ("Key frames", "" if info.gop_frames is None else f"every {info.gop_frames:.0f} frames"),
+        ("Sound", _sound(info)),
+        ("SHA-256", media.sha256),
+    )
+    return tuple((name, value) for name, value in rows if value)
+
+
+def _joined(*parts: str | None) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _picture(info: MediaInfo) -> str:
+    if info.width is None or info.height is None:
+        return ""
+    turned = f", turned by {info.rotation_deg}°" if info.rotation_deg else ""
+    return f"{info.width} × {info.height} px{turned}"
+
+
+def _frame_rate(info: MediaInfo) -> str:
+    if info.fps is None or info.kind is not MediaKind.VIDEO:
+        return ""
+    return f"{info.fps:.4g} frames/s{', varying' if info.variable_frame_rate else ''}"
+
+
+def _sound(info: MediaInfo) -> str:
+    if not info.has_audio:
+        return "none" if info.kind is MediaKind.VIDEO else ""
+    rate = f"{info.audio_sample_rate_hz / 1000:g} kHz" if info.audio_sample_rate_hz else None
+    channels = {None: None, 1: "mono", 2: "stereo"}.get(info.audio_channels, f"{info.audio_channels} channels")
+    return _joined(info.audio_codec, rate, channels)
