@@ -20,7 +20,7 @@ import diskcache
 from diskcache.core import MODE_PICKLE
 
 from core.settings import Settings
-from core.store.files import private_folder
+from core.store.files import closed_folder
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class ResultCache:
         return otherwise
 
     def _open(self) -> diskcache.Cache:
-        private_folder(self.folder)
+        closed_folder(self.folder)
         return diskcache.Cache(
             str(self.folder),
             timeout=_WAIT_S,

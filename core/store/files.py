@@ -1,4 +1,4 @@
-"""Folders and files that only this user may read."""
+"""Folders, files and text as the stores keep them: readable by this user only, and always encodable."""
 
 from __future__ import annotations
 
@@ -7,24 +7,38 @@ from pathlib import Path
 
 
 def private_folder(folder: Path) -> Path:
-    """Make a folder (mode 0700) with its parents, and close it to others where it was open.
+    """Make a folder with its missing parents, each with mode 0700; what is there already keeps its mode.
 
     Raises:
         OSError: it cannot be made.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for part in (*reversed(folder.parents), folder):
+        part.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def closed_folder(folder: Path) -> Path:
+    """A private folder that is closed to others even if it was open before.
+
+    Raises:
+        OSError: it cannot be made or closed.
+    """
+    private_folder(folder)
     if folder.stat().st_mode & 0o077:
         folder.chmod(0o700)
     return folder
 
 
 def private_file(path: Path) -> Path:
-    """Make an empty file (mode 0600) unless there is one, and close it to others.
+    """Make an empty file (mode 0600) unless there is one.
 
     Raises:
         OSError: it cannot be made.
     """
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    if path.stat().st_mode & 0o077:
-        path.chmod(0o600)
     return path
+
+
+def encodable(text: str) -> str:
+    """Text with what UTF-8 cannot hold (lone surrogates of odd file names) replaced by question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8")
