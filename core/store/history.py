@@ -172,7 +172,9 @@ class Store(LabelBook, ReviewBook):
             left = connection.execute(select(entries.c.entry).where(_among(analysis_id, None))).first()
             _forget_people(connection, analysis_id, visitor if left else None)
             kept = connection.execute(select(entries.c.media_sha256).where(entries.c.media_sha256.in_(media))).scalars()
-            return tuple(sorted(media - set(kept)))
+            orphans = tuple(sorted(media - set(kept)))
+        self._db.scrub()
+        return orphans
 
 
 @lru_cache(maxsize=8)
