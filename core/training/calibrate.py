@@ -1,0 +1,126 @@
+"""Platt scaling of a detector on people that it was neither trained nor chosen on."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from core.detectors.base import load_detector
+from core.errors import WorkbenchError
+from core.fusion.calibration import calibrated
+from core.registry import Calibration, Card
+from core.settings import SHIPPED_WEIGHTS
+from core.training import metrics
+from core.training.cards import card_path, read_card, update_card
+from core.training.config import TrainConfig, read_config
+from core.training.data.crops import Crops, build
+from core.training.data.manifest import read_manifest
+from core.training.data.testset import digest
+from core.training.validation import ValidationSet, make_validation
+
+log = logging.getLogger(__name__)
+MIN_PER_CLASS = 50
+
+
+class TooFewError(WorkbenchError):
+    """Not enough items of a class for a fit that means anything."""
+
+    code = "too_few"
+
+
+def fit_platt(logit: npt.NDArray[np.float64], fake: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """(a, b) of P = sigmoid(a * logit + b) by maximum likelihood with Platt's softened targets (Platt, 1999).
+
+    Raises:
+        TooFewError: fewer than 50 real or 50 fake items.
+    """
+    n_fake, n_real = int(fake.sum()), int((~fake).sum())
+    if min(n_fake, n_real) < MIN_PER_CLASS:
+        raise TooFewError(
+            f"Calibration needs {MIN_PER_CLASS} real and {MIN_PER_CLASS} fake items; there are {n_real} and {n_fake}.",
+            hint="Give more data.",
+        )
+    from scipy.optimize import minimize
+
+    target = np.where(fake, (n_fake + 1.0) / (n_fake + 2.0), 1.0 / (n_real + 2.0))
+
+    def loss(ab: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        z = ab[0] * logit + ab[1]
+        value = np.mean(np.logaddexp(0.0, z) - target * z)
+        slope = 0.5 * (1.0 + np.tanh(0.5 * z)) - target
+        return float(value), np.array([np.mean(slope * logit), np.mean(slope)])
+
+    best = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS")
+    return float(best.x[0]), float(best.x[1])
+
+
+def cross_fitted(
+    logit: npt.NDArray[np.float64], fake: npt.NDArray[np.bool_], groups: npt.NDArray[np.str_], folds: int = 5
+) -> npt.NDArray[np.float64]:
+    """P(fake) of each item from a fit that did not see its identity, so that the error told is not the fit's own."""
+    people = np.unique(groups)
+    fold_of = dict(zip(people, np.random.default_rng(0).permutation(len(people)) % folds, strict=True))
+    fold = np.array([fold_of[g] for g in groups])
+    p = np.empty(len(logit))
+    for k in range(folds):
+        held = fold == k
+        a, b = fit_platt(logit[~held], fake[~held])
+        p[held] = 0.5 * (1.0 + np.tanh(0.5 * (a * logit[held] + b)))
+    return p
+
+
+def calibration_crops(data: Path, store: Path, frames: int) -> Crops:
+    """Crops of all real faces of the calibration split."""
+    items = [item for item in read_manifest(data) if item.split == "calib" and not item.fake]
+    return build(data, items, store, frames=frames)
+
+
+def calibration_set(config: TrainConfig, data: Path, store: Path) -> ValidationSet:
+    """Real faces of the calibration split, each with one pseudo-fake."""
+    crops = calibration_crops(data, store, config.data.frames_per_clip)
+    return make_validation(crops, config, seed=2)
+
+
+def calibrate(card: Card, known: ValidationSet, weights: Path) -> Calibration:
+    """Fit the card's detector on ``known``; the ECE is cross-fitted by identity."""
+    logit = load_detector(card, weights / card.weights.file, "cpu").logits(known.pixels).astype(np.float64)
+    a, b = fit_platt(logit, known.fake)
+    error = metrics.ece(known.fake, cross_fitted(logit, known.fake, known.identity))
+    fit = digest({"weights": card.weights.sha256, "a": a, "b": b, "logits": np.round(logit, 4).tolist()})
+    n_fake = int(known.fake.sum())
+    return Calibration(
+        a=round(a, 6), b=round(b, 6), n_real=len(logit) - n_fake, n_fake=n_fake, ece=round(error, 4), fit_sha256=fit
+    )
+
+
+def check(card: Card, known: ValidationSet, weights: Path) -> dict[str, float]:
+    """Error before and after, for the log."""
+    logit = load_detector(card, weights / card.weights.file, "cpu").logits(known.pixels)
+    raw, fitted = calibrated(logit, None), calibrated(logit, card.calibration)
+    return {"auc": metrics.auc(known.fake, raw), "ece_raw": metrics.ece(known.fake, raw),
+            "ece_fitted": metrics.ece(known.fake, fitted)}  # fmt: skip
+
+
+def main(argv: list[str] | None = None) -> None:
+    """``python -m core.training.calibrate --config FILE --data FOLDER``."""
+    parser = argparse.ArgumentParser(description="Fit the calibration of a detector and write it into its card.")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_DATA"))
+    parser.add_argument("--store", type=Path, default=Path("runs/crops"))
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    config = read_config(args.config)
+    path = card_path(config.id)
+    known = calibration_set(config, Path(args.data), args.store)
+    fit = calibrate(read_card(path), known, SHIPPED_WEIGHTS)
+    card = update_card(path, calibration=fit.model_dump(mode="json"))
+    log.info("%s: %s", fit.name, check(card, known, SHIPPED_WEIGHTS))
+
+
+if __name__ == "__main__":
+    main()

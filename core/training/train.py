@@ -1,0 +1,239 @@
+"""The trainer: one configuration in, a checkpoint, a history and the best averaged weights out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from torch.utils.data import DataLoader
+
+from core.training import losses
+from core.training.config import TrainConfig, read_config
+from core.training.data.crops import Crops
+from core.training.data.pairs import Pairs
+from core.training.export import describe
+from core.training.model import Ema, build, logits, normalise, start
+from core.training.prepare import Prepared, prepare
+from core.training.validation import ValidationSet, make_validation
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Progress:
+    """What has been done so far; goes into the checkpoint."""
+
+    epoch: int = 0
+    step: int = 0
+    best_auc: float = 0.0
+    best_epoch: int = -1
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _worker(_: int) -> None:
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+class Trainer:
+    """Trains on ``train`` crops, chooses by AUC on ``validation``; ``folder`` keeps everything it writes."""
+
+    def __init__(
+        self, config: TrainConfig, train: Crops, validation: ValidationSet, folder: Path, *, device: str = "auto"
+    ) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.folder = folder
+        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.pairs = Pairs(train, config)
+        self.validation = validation
+        self.net = build(config.model).to(self.device)
+        start(self.net, config.model, self._samples(), _weights_dir())
+        self.ema = Ema(self.net, config.optim.ema)
+        self._forward = torch.compile(self.net) if config.compile else self.net
+        self.optimiser = torch.optim.AdamW(_groups(self.net, config.optim.weight_decay), lr=config.optim.lr)
+        self.progress = Progress()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def _samples(self) -> torch.Tensor:
+        count = min(48, len(self.pairs))
+        pixels = torch.cat([self.pairs[i][0] for i in range(count)])
+        return normalise(pixels, self.config.input).to(self.device)
+
+    # --- state ---------------------------------------------------------------------------------------------------
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    def save(self) -> None:
+        """Write the checkpoint so that a crash never leaves half of one."""
+        state = {
+            "digest": self.config.digest,
+            "net": self.net.state_dict(),
+            "ema": self.ema.net.state_dict(),
+            "ema_steps": self.ema.steps,
+            "optimiser": self.optimiser.state_dict(),
+            "progress": json.dumps(vars(self.progress)),
+        }
+        part = self.checkpoint.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(self.checkpoint)
+        history = self.folder / "history.json"
+        history.write_text(json.dumps(self.progress.history, indent=1) + "\n", encoding="utf-8")
+
+    def resume(self) -> bool:
+        """Go on from the checkpoint if it belongs to this configuration."""
+        if not self.checkpoint.is_file():
+            return False
+        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        if state["digest"] != self.config.digest:
+            log.warning("the checkpoint in %s belongs to another configuration: starting anew", self.folder)
+            return False
+        self.net.load_state_dict(state["net"])
+        self.ema.net.load_state_dict(state["ema"])
+        self.ema.steps = state["ema_steps"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.progress = Progress(**json.loads(state["progress"]))
+        log.info("resumed after epoch %d", self.progress.epoch)
+        return True
+
+    # --- training ------------------------------------------------------------------------------------------------
+
+    def run(self) -> Path:
+        """Train to the end or until nothing gets better; returns the file with the best averaged weights."""
+        cfg = self.config.optim
+        while self.progress.epoch < cfg.epochs:
+            if self.progress.epoch - self.progress.best_epoch > cfg.patience:
+                log.info("no better validation for %d epochs: stopped", cfg.patience)
+                break
+            self._epoch()
+            self.save()
+        return self.folder / "best.safetensors"
+
+    def _loader(self) -> DataLoader[Any]:
+        self.pairs.epoch = self.progress.epoch
+        data = self.config.data
+        return DataLoader(
+            self.pairs,
+            batch_size=self.config.optim.pairs_per_batch,
+            shuffle=False,
+            drop_last=True,
+            num_workers=data.workers,
+            worker_init_fn=_worker,
+            prefetch_factor=4 if data.workers else None,
+        )
+
+    def _epoch(self) -> None:
+        self.net.train()
+        began, total, count = time.monotonic(), 0.0, 0
+        torch.manual_seed(self.config.seed * 100_003 + self.progress.epoch)
+        for pixels, _, _ in self._loader():
+            total += self._step(pixels)
+            count += 1
+            if count % 25 == 0:
+                rate = 2 * count * self.config.optim.pairs_per_batch / (time.monotonic() - began)
+                log.info("epoch %d batch %d loss %.4f, %.1f images/s", self.progress.epoch, count, total / count, rate)
+        seconds = time.monotonic() - began
+        rate = 2 * count * self.config.optim.pairs_per_batch / seconds
+        self._validate({"epoch": self.progress.epoch, "loss": total / max(count, 1), "images_per_s": rate})
+        self.progress.epoch += 1
+
+    def _step(self, pixels: torch.Tensor) -> float:
+        cfg = self.config.optim
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate(self.progress.step)
+        real_fake = torch.cat([pixels[:, 0], pixels[:, 1]]).to(self.device, non_blocking=True)
+        fake = torch.cat([torch.zeros(len(pixels)), torch.ones(len(pixels))]).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logit = self._forward(normalise(real_fake, self.config.input)).reshape(-1)
+        logit = logit.float()
+        loss = losses.classification(logit, fake, cfg)
+        if cfg.consistency > 0:
+            loss = loss + cfg.consistency * losses.pair_margin(*logit.chunk(2))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), cfg.clip_norm)
+        self.optimiser.step()
+        self.ema.update(self.net)
+        self.progress.step += 1
+        return float(loss.detach())
+
+    def rate(self, step: int) -> float:
+        """Learning rate at a step: linear warm-up, then cosine with restarts (Loshchilov and Hutter, 2017)."""
+        cfg = self.config.optim
+        if step < cfg.warmup_steps:
+            return cfg.lr * (step + 1) / cfg.warmup_steps
+        per_epoch = max(1, cfg.pairs_per_epoch // cfg.pairs_per_batch)
+        period = per_epoch * (cfg.restart_epochs or cfg.epochs)
+        return cfg.lr * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * (step % period) / period)))
+
+    def _validate(self, facts: dict[str, Any]) -> None:
+        scores = logits(self.ema.net, self.validation.pixels, self.config.input)
+        facts |= self.validation.report(scores)
+        self.progress.history.append(facts)
+        log.info("epoch %d: %s", facts["epoch"], json.dumps({k: v for k, v in facts.items() if k != "epoch"}))
+        if facts["auc"] > self.progress.best_auc:
+            self.progress.best_auc, self.progress.best_epoch = facts["auc"], facts["epoch"]
+            part = self.folder / "best.part"
+            save_file({k: v.contiguous() for k, v in self.ema.net.state_dict().items()}, part)
+            part.replace(self.folder / "best.safetensors")
+
+
+def _groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Weight decay for matrices and kernels only, not for biases and normalisation."""
+    plain = [p for p in net.parameters() if p.ndim <= 1]
+    heavy = [p for p in net.parameters() if p.ndim > 1]
+    return [{"params": heavy, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]
+
+
+def _weights_dir() -> Path | None:
+    folder = os.environ.get("UNMASK_WEIGHTS_DIR")
+    return Path(folder) if folder else None
+
+
+def train(config: TrainConfig, prepared: Prepared, folder: Path, *, resume: bool = True) -> Path:
+    """Train ``config`` on prepared data; returns the best weights (float32 safetensors)."""
+    torch.set_num_threads(config.threads)
+    validation = make_validation(prepared.validation, config)
+    log.info("%d training crops, %d validation pictures", len(prepared.train), len(validation.pixels))
+    trainer = Trainer(config, prepared.train, validation, folder)
+    facts = describe(prepared.train.rows, prepared.licences)
+    (folder / "data.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    if resume:
+        trainer.resume()
+    return trainer.run()
+
+
+def main(argv: list[str] | None = None) -> None:
+    """``python -m core.training.train --config FILE --data FOLDER --out FOLDER``."""
+    parser = argparse.ArgumentParser(description="Train a detector from a configuration file.")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_DATA"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--fresh", action="store_true", help="do not resume")
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    config = read_config(args.config)
+    if args.threads:
+        config = config.model_copy(update={"threads": args.threads})
+    if args.data is None:
+        parser.error("give --data or set UNMASK_DATA")
+    prepared = prepare(config, Path(args.data), args.out.parent / "crops")
+    train(config, prepared, args.out, resume=not args.fresh)
+
+
+if __name__ == "__main__":
+    main()
