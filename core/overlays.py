@@ -3,15 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from core import wording
 from core.figures.style import PALETTES, label_at
-from core.types import RGB, Box, Thresholds
+from core.types import RGB, Analysis, Box, Thresholds
 
 _LIGHT = PALETTES["light"]
+_SAME_S = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A face at one moment: whose it is, where, and P(fake) there as the mean of the models that scored it."""
+
+    track_id: int
+    box: Box
+    p_fake: float | None
+
+
+def faces_at(analysis: Analysis, t_s: float) -> tuple[Marked, ...]:
+    """The faces that were found in the looked-at frame at ``t_s`` (a time of ``analysis.frames``)."""
+    found = []
+    for track in analysis.tracks:
+        for t, face in zip(track.t_s, track.faces, strict=True):
+            if abs(t - t_s) < _SAME_S:
+                found.append(Marked(track.id, face.box, _p_fake_at(analysis, track.id, t)))
+    return tuple(found)
+
+
+def annotate(analysis: Analysis, rgb: RGB, t_s: float) -> RGB:
+    """The picture of the moment ``t_s`` with all its faces drawn in, uint8[H, W, 3]."""
+    faces = faces_at(analysis, t_s)
+    names = [wording.person(face.track_id) for face in faces]
+    return draw_faces(rgb, [f.box for f in faces], names, [f.p_fake for f in faces], analysis.verdict.thresholds)
+
+
+def nearest_moment(analysis: Analysis, t_s: float) -> float:
+    """The time of the looked-at frame closest to ``t_s``; ``t_s`` itself where no frame was looked at."""
+    return min((frame.t_s for frame in analysis.frames), key=lambda t: abs(t - t_s), default=t_s)
+
+
+def telling_moment(analysis: Analysis) -> float:
+    """The moment that speaks most for a fake, of the person who drives the verdict where there is one."""
+    lines = [line for line in analysis.timelines if line.track_id == analysis.verdict.track_id]
+    points = [(p, t) for line in lines for t, p in zip(line.t_s, line.p_fake, strict=True)]
+    if points:
+        return max(points)[1]
+    faces = [t for track in analysis.tracks for t in track.t_s]
+    return nearest_moment(analysis, faces[0] if faces else 0.0)
 
 
 def draw_faces(
@@ -47,6 +90,12 @@ def draw_faces(
         cv2.rectangle(out, corners[:2], corners[2:], colour, round(unit * 2), cv2.LINE_AA)
         _tag(out, corners, label if score is None else f"{label}  {wording.percent(score)}", colour, unit)
     return out
+
+
+def _p_fake_at(analysis: Analysis, track_id: int, t_s: float) -> float | None:
+    lines = [line for line in analysis.timelines if line.track_id == track_id]
+    points = [p for line in lines for t, p in zip(line.t_s, line.p_fake, strict=True) if abs(t - t_s) < _SAME_S]
+    return sum(points) / len(points) if points else None
 
 
 def _colour(score: float | None, thresholds: Thresholds | None) -> tuple[int, int, int]:

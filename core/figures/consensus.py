@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -12,6 +13,7 @@ from core.types import Analysis, Score, Status, Thresholds
 
 _ROW_PX = 62
 _BAR = 0.36
+_REASON_CHARS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,9 @@ def consensus_bars(analysis: Analysis, *, theme: Theme = "light") -> go.Figure:
     if not rows:
         return explain("This preset has no models.", theme)
     colours, limits = PALETTES[theme], analysis.verdict.thresholds
-    fig = figure(theme, 44 + _ROW_PX * len(rows), margin={"l": 6, "r": 14, "t": 4, "b": 30}, bargap=0)
+    fig = figure(theme, 44 + _ROW_PX * len(rows), margin={"l": 16, "r": 18, "t": 4, "b": 30}, bargap=0)
     fig.update_xaxes(range=[0, 1.0], tickvals=[0, 0.25, 0.5, 0.75, 1], ticktext=["0%", "25%", "50%", "75%", "100%"])
+    fig.update_xaxes(ticklabeloverflow="allow")
     fig.update_yaxes(range=[len(rows) - 0.4, -0.62], visible=False)
     _answered(fig, rows, limits, colours)
     _silent(fig, rows, colours)
@@ -90,6 +93,17 @@ def _silent(fig: go.Figure, rows: list[_Row], colours: Palette) -> None:
             hovertemplate="<b>%{customdata[0]}</b>: %{customdata[1]}<br>%{customdata[2]}<extra></extra>",
         )
     )  # fmt: skip
+    for y, score in shown:
+        fig.add_annotation(
+            x=0.5,
+            xref="paper",
+            y=y,
+            text=wrap(textwrap.shorten(score.reason, _REASON_CHARS, placeholder=" …"), 99),
+            showarrow=False,
+            font={"size": 11, "color": colours.muted},
+            bgcolor=rgba(colours.surface, 0.9),
+            borderpad=2,
+        )
 
 
 def _others(fig: go.Figure, rows: list[_Row], colours: Palette) -> None:

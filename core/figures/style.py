@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -62,6 +62,22 @@ PALETTES = MappingProxyType(
         ),
     }
 )
+
+
+def dark_colours() -> dict[str, str]:
+    """Every colour of a light figure and what it is in a dark one, as hex and as the start of ``rgba(...)``.
+
+    For pages that switch themes without asking for the figure again.
+    """
+    light, dark = PALETTES["light"], PALETTES["dark"]
+    names = [field.name for field in fields(Palette) if field.name != "series"]
+    pairs = [(getattr(light, name), getattr(dark, name)) for name in names]
+    pairs += zip(light.series, dark.series, strict=True)
+    return {_head(a): _head(b) for a, b in pairs} | dict(pairs)
+
+
+def _head(colour: str) -> str:
+    return rgba(colour, 1)[: -len("1)")]
 
 
 def label_at(p_fake: float, thresholds: Thresholds) -> Label:

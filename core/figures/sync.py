@@ -17,7 +17,7 @@ def sync_curve(analysis: Analysis, *, theme: Theme = "light") -> go.Figure:
     colours = PALETTES[theme]
     fig = figure(theme, 260, margin={"l": 8, "r": 10, "t": 34, "b": 8})
     fig.update_xaxes(
-        title={"text": "shift of the sound in ms (right of 0: the sound comes late)", "font": {"size": 12}},
+        title={"text": "shift of the sound in ms (+: it comes late)", "font": {"size": 12}},
         zeroline=True,
         zerolinecolor=colours.muted,
         zerolinewidth=1,

@@ -27,7 +27,8 @@ def timeline(analysis: Analysis, detector: str | None = None, *, theme: Theme = 
     if not lines:
         return explain(_nothing(analysis), theme)
     colours, lanes = PALETTES[theme], _lanes(analysis, lines)
-    fig = figure(theme, 46 + (_LANE_PX + _GAP_PX) * len(lanes), margin={"l": 40, "r": 10, "t": 30, "b": 36})
+    height = 66 + _LANE_PX * len(lanes) + _GAP_PX * (len(lanes) - 1)
+    fig = figure(theme, height, margin={"l": 40, "r": 10, "t": 30, "b": 36})
     fig.update_layout(hovermode="closest", clickmode="event")
     detectors = list(dict.fromkeys(line.detector for line in lines))
     for row, track_id in enumerate(lanes):
@@ -62,10 +63,9 @@ def _suffix(row: int) -> str:
 
 
 def _axes(fig: go.Figure, row: int, rows: int, track_id: int | None, colours: Palette) -> None:
-    share = 1.0 / rows
-    gap = share * _GAP_PX / (_LANE_PX + _GAP_PX) if rows > 1 else 0.0
-    top = 1.0 - row * share
-    domain = [top - share + gap, top]
+    total = rows * _LANE_PX + (rows - 1) * _GAP_PX
+    top = 1.0 - row * (_LANE_PX + _GAP_PX) / total
+    domain = [max(0.0, top - _LANE_PX / total), top]
     fig.update_layout(
         {
             f"yaxis{_suffix(row)}": {

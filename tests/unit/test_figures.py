@@ -185,3 +185,12 @@ def test_figures_need_neither_torch_nor_a_page():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_light_figure_recoloured_is_the_dark_figure():
+    colours = figures.dark_colours()
+    for draw in DRAWERS:
+        text = draw(analyses.clip(), theme="light").to_json()
+        for light, dark in colours.items():
+            text = text.replace(light, dark.upper())
+        assert text.lower() == draw(analyses.clip(), theme="dark").to_json().lower()

@@ -9,7 +9,7 @@ import pytest
 
 from core import wording
 from core.figures.style import PALETTES
-from core.overlays import draw_faces
+from core.overlays import annotate, draw_faces, faces_at, nearest_moment, telling_moment
 from core.types import Label, Modality, Stage, Status
 from tests import analyses
 
@@ -95,3 +95,29 @@ def test_boxes_beyond_the_picture_and_odd_names_are_drawn():
 def test_one_score_for_each_box():
     with pytest.raises(ValueError, match="zip"):
         draw_faces(np.zeros((9, 9, 3), np.uint8), [(0, 0, 5, 5)], ["a"], [])
+
+
+def test_faces_of_a_moment_carry_the_mean_of_their_scores():
+    analysis = analyses.clip()
+    first, second = faces_at(analysis, 0.0)
+    assert (first.track_id, second.track_id) == (1, 2)
+    assert first.p_fake == pytest.approx((0.2 + 0.24) / 2)
+    assert second.box == analysis.tracks[1].faces[0].box
+    assert faces_at(analysis, 0.1) == ()
+
+
+def test_the_telling_moment_is_the_worst_of_the_driving_person():
+    analysis = analyses.clip()
+    worst = max(zip(analysis.timelines[1].p_fake, analyses.TIMES, strict=True))[1]
+    assert telling_moment(analysis) == worst
+    assert telling_moment(analyses.landscape()) == 0.0
+    assert nearest_moment(analysis, 1.1) == 1.0
+
+
+def test_annotating_draws_every_face():
+    analysis = analyses.clip()
+    grey = np.full((720, 1280, 3), 128, np.uint8)
+    out = annotate(analysis, grey, 0.0)
+    for track in analysis.tracks:
+        x0, y0, _, y1 = (round(v) for v in track.faces[0].box)
+        assert (out[(y0 + y1) // 2, x0] != 128).any()

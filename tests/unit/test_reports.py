@@ -69,7 +69,7 @@ def test_frames_of_a_sound_have_no_box():
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_can_be_run_as_a_formula(start):
     analysis = analyses.clip()
-    name = f"{start}HYPERLINK(1),\"x\"\n.mp4"
+    name = f'{start}HYPERLINK(1),"x"\n.mp4'
     nasty = replace(analysis, media=replace(analysis.media, name=name))
     row = _read(to_csv(nasty))[0]
     assert row["file"] == f"'{name}"
