@@ -34,7 +34,7 @@ from core.types import (
 
 
 def sha(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def settings_in(folder: Path, **overrides: Any) -> Settings:
