@@ -126,6 +126,8 @@ class Ensemble(_CardPart):
     @field_validator("thresholds")
     @classmethod
     def _ordered(cls, value: dict[str, float]) -> dict[str, float]:
+        if set(value) != {"fake", "real"}:
+            raise ValueError("thresholds need 'fake' and 'real'")
         Thresholds(**value)
         return value
 

@@ -135,9 +135,10 @@ def build_settings(**overrides: Any) -> Settings:
             f"The setting '{name}' is wrong: {first['msg']}.",
             hint="Correct it in the environment (UNMASK_…) or in config.yaml; docs/usage.md lists all settings.",
         ) from exc
-    except yaml.YAMLError as exc:
+    except (yaml.YAMLError, ValueError, TypeError) as exc:
         raise ConfigError(
-            "A settings file is not valid YAML.", hint="Correct config.yaml, or remove it to use the defaults."
+            "A settings file or variable cannot be read: it is not valid YAML, or not a list of names and values.",
+            hint="Correct config.yaml and the UNMASK_… variables, or remove them to use the defaults.",
         ) from exc
 
 
