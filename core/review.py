@@ -163,6 +163,30 @@ def order(analyses: Iterable[Analysis]) -> tuple[Item, ...]:
     return tuple(Item(a.id, a.media.name, priority(a)) for a in ranked)
 
 
+def resume(items: tuple[Item, ...], reviews: Mapping[str, Review]) -> Queue:
+    """A queue as it was left: what was stored can be undone, latest first.
+
+    Args:
+        items: in order.
+        reviews: by item, in the order in which they were last changed.
+    """
+    known = {item.id for item in items}
+    kept = {item_id: review for item_id, review in reviews.items() if item_id in known}
+    steps = tuple(step for review in kept.values() for step in _steps_to(review))
+    return Queue(items, kept, (), steps)
+
+
+def refill(queue: Queue, items: tuple[Item, ...], reviews: Mapping[str, Review]) -> Queue:
+    """The same queue over other items, with the reviews as they are stored now; steps on items that are gone go."""
+    known = {item.id for item in items}
+    return Queue(
+        items,
+        {item_id: review for item_id, review in reviews.items() if item_id in known},
+        tuple(item_id for item_id in queue.skipped if item_id in known),
+        tuple(step for step in queue.steps if step.before.item in known),
+    )
+
+
 def upcoming(queue: Queue) -> tuple[Item, ...]:
     """The open items in the order in which they will be asked: skipped ones after all others."""
     open_items = [i for i in queue.items if queue.review(i.id).state in (State.PENDING, State.DRAFT)]
@@ -277,6 +301,19 @@ def agreement(
     chance = sum(a.count(j) * b.count(j) for j in Judgement) / n**2
     kappa = None if chance == 1.0 else (observed - chance) / (1.0 - chance)
     return Agreement(first, second, n, observed, kappa)
+
+
+def _steps_to(review: Review) -> tuple[Step, ...]:
+    """The steps that lead from pending to a stored review."""
+    pending = Step(replace(review, state=State.PENDING, judgement=None, blind=None), ())
+    draft = Step(replace(review, state=State.DRAFT), ())
+    match review.state:
+        case State.PENDING:
+            return ()
+        case State.DRAFT:
+            return (pending,)
+        case _:
+            return (pending, draft) if review.judgement else (pending,)
 
 
 def _close(queue: Queue, state: State) -> Queue:

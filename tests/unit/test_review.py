@@ -29,6 +29,8 @@ from core.review import (
     order,
     priority,
     progress,
+    refill,
+    resume,
     score_visible,
     skip,
     submit,
@@ -233,6 +235,27 @@ def test_the_score_is_never_shown_before_a_judgement(actions: list[Action]) -> N
     for review in queue.reviews.values():
         assert not score_visible(review) or review.seen
         assert review.state is not State.SUBMITTED or review.judgement is not None
+
+
+@given(ACTIONS)
+def test_a_queue_resumed_from_the_store_stands_where_it_was_left_and_can_be_undone(actions: list[Action]) -> None:
+    left = run(make_queue(4), *actions)
+    again = resume(left.items, left.reviews)
+    assert again.reviews == left.reviews
+    assert progress(again) == progress(left)
+    while again.steps:
+        again = undo(again)
+    assert all(again.review(item.id).state is State.PENDING for item in again.items)
+
+
+@given(ACTIONS, st.sets(st.sampled_from(["m0", "m1", "m2", "m3"])))
+def test_a_refilled_queue_forgets_what_is_gone_and_keeps_the_rest(actions: list[Action], gone: set[str]) -> None:
+    queue = run(make_queue(4), *actions)
+    items = tuple(item for item in queue.items if item.id not in gone)
+    after = refill(queue, items, queue.reviews)
+    assert {step.before.item for step in after.steps}.isdisjoint(gone)
+    assert [i.id for i in upcoming(after)] == [i.id for i in upcoming(queue) if i.id not in gone]
+    assert all(after.review(item.id) == queue.review(item.id) for item in items)
 
 
 @given(ACTIONS)

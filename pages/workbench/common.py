@@ -1,0 +1,155 @@
+"""What all views share: settings, store, reviewer, style, and how failures are told."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec
+
+import streamlit as st
+from PIL import Image, ImageDraw
+
+from core.errors import WorkbenchError
+from core.figures import Theme
+from core.figures.style import PALETTES
+from core.settings import Settings, get_settings
+from core.store.history import Store, shared_store
+from core.store.uploads import Uploads
+from pages.workbench.jobs import only_workbench_errors
+
+P = ParamSpec("P")
+
+DEFAULT_REVIEWER = "analyst"
+
+_FAILURE = "failure"
+_REVIEWER = "reviewer"
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@/^=])")
+_STYLE = """
+<style>
+.stMainBlockContainer { padding: 4.25rem 2rem 3rem; max-width: 1480px; }
+.stMainBlockContainer h1 { font-size: 1.45rem; padding: 0 0 .2rem; }
+.stMainBlockContainer h2 { font-size: 1.15rem; padding: .4rem 0 .2rem; }
+.stMainBlockContainer h3 { font-size: .95rem; padding: .2rem 0; }
+.stMainBlockContainer li { margin: 0 0 .1rem .8rem; }
+.stMainBlockContainer .stElementContainer:has(> .stBidiComponent) { position: absolute; }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 4rem .8rem 2rem; } }
+</style>
+"""
+
+
+def settings() -> Settings:
+    return get_settings()
+
+
+def store() -> Store:
+    return shared_store(settings())
+
+
+def uploads() -> Uploads:
+    return Uploads(settings())
+
+
+def theme() -> Theme:
+    """The page's background."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def reviewer() -> str:
+    """The name under which labels and reviews are kept; never empty."""
+    return str(st.session_state.get(_REVIEWER, "")).strip() or DEFAULT_REVIEWER
+
+
+def reviewer_box() -> None:
+    """Where the reviewer's name is written."""
+
+    def changed() -> None:
+        st.session_state[_REVIEWER] = st.session_state["reviewer-box"]
+
+    st.text_input(
+        "Reviewer",
+        value=reviewer(),
+        key="reviewer-box",
+        on_change=changed,
+        max_chars=60,
+        help="Labels and reviews are kept under this name.",
+    )
+
+
+def apply_style() -> None:
+    st.html(_STYLE)
+
+
+def icon() -> Image.Image:
+    """The page's icon: a disc, one half real, one half fake."""
+    size = 64
+    picture = Image.new("RGBA", (size, size))
+    draw = ImageDraw.Draw(picture)
+    for start, colour in ((90, PALETTES["light"].real), (270, PALETTES["light"].fake)):
+        draw.pieslice((4, 4, size - 5, size - 5), start, start + 180, fill=colour)
+    return picture
+
+
+def escape(text: str) -> str:
+    """Text that was not written by this program, so that Markdown shows it as it is: no links, no pictures."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """A list in Markdown of text that was not written by this program."""
+    return "\n".join(f"- {escape(line)}" for line in lines)
+
+
+def error_card(error: WorkbenchError, title: str = "") -> None:
+    """The message and what to do about it."""
+    head = f"**{escape(title)}** · " if title else ""
+    st.error(f"{head}**{escape(error.message)}**  \n{escape(error.hint)}", icon=":material/error:")
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Show any failure inside as message and hint, never as a traceback."""
+    try:
+        with only_workbench_errors():
+            yield
+    except WorkbenchError as error:
+        error_card(error)
+
+
+def last_resort(exc: Exception) -> bool:
+    """Show what no view caught; True tells Streamlit that it was shown."""
+    try:
+        with only_workbench_errors():
+            raise exc
+    except WorkbenchError as error:
+        error_card(error)
+    return True
+
+
+def view(draw: Callable[[], None]) -> Callable[[], None]:
+    """A page: shows what failed in a callback before it, and its own failures."""
+
+    @functools.wraps(draw)
+    def show() -> None:
+        failure = st.session_state.pop(_FAILURE, None)
+        if failure is not None:
+            error_card(failure)
+        with guarded():
+            draw()
+
+    return show
+
+
+def action(callback: Callable[P, None]) -> Callable[P, None]:
+    """A widget callback whose failure is shown when the page is drawn next."""
+
+    @functools.wraps(callback)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            with only_workbench_errors():
+                callback(*args, **kwargs)
+        except WorkbenchError as error:
+            st.session_state[_FAILURE] = error
+
+    return run

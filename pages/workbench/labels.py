@@ -1,0 +1,100 @@
+"""What the analyst says about a result: right or wrong, what it really is, a comment. Every click is kept at once."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.store.feedback import Label as Given
+from core.store.feedback import Truth
+from core.types import Analysis, Label
+from pages.workbench.common import action, escape, reviewer, store
+
+TRUTH_WORDS = {Truth.REAL: "real", Truth.FAKE: "fake", Truth.UNSURE: "unsure"}
+_SAME = {Label.FAKE: Truth.FAKE, Label.REAL: Truth.REAL}
+_OTHER = {Label.FAKE: Truth.REAL, Label.REAL: Truth.FAKE}
+
+
+def label_panel(analysis: Analysis, place: str) -> None:
+    """Buttons and fields for one result; ``place`` keeps keys of several views apart."""
+    given = standing(analysis)
+    key = f"{place}-{analysis.id[:12]}"
+    st.markdown("### Is this verdict right?")
+    with st.container(horizontal=True, gap="small"):
+        for name, agrees, icon in (("Right", True, "check"), ("Wrong", False, "close")):
+            st.button(
+                name,
+                key=f"{name.lower()}-{key}",
+                icon=f":material/{icon}:",
+                type="primary" if given is not None and given.agrees is agrees else "secondary",
+                on_click=_judge,
+                args=(analysis, agrees),
+            )
+    _truth_choice(analysis, given, key)
+    _comment(analysis, given, key)
+    if given is not None:
+        _receipt(given, key)
+
+
+def standing(analysis: Analysis) -> Given | None:
+    """This reviewer's label of the analysis that stands."""
+    return next(reversed(store().labels(analysis_id=analysis.id, reviewer=reviewer())), None)
+
+
+def _truth_choice(analysis: Analysis, given: Given | None, key: str) -> None:
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.markdown("It really is")
+        for truth in (Truth.REAL, Truth.FAKE, Truth.UNSURE):
+            st.button(
+                TRUTH_WORDS[truth].capitalize(),
+                key=f"truth-{truth.value}-{key}",
+                type="primary" if given is not None and given.truth is truth else "secondary",
+                on_click=_keep,
+                args=(analysis, truth),
+            )
+
+
+def _comment(analysis: Analysis, given: Given | None, key: str) -> None:
+    box = f"comment-{key}"
+
+    @action
+    def changed() -> None:
+        now = standing(analysis)
+        truth = now.truth if now is not None else Truth.UNSURE
+        _save(analysis, truth, now.agrees if now is not None else None, comment=st.session_state[box])
+
+    st.text_input(
+        "Comment",
+        value=given.comment if given is not None else "",
+        key=box,
+        placeholder="What gives it away?",
+        on_change=changed,
+    )
+
+
+def _receipt(given: Given, key: str) -> None:
+    agrees = {True: ", as the verdict says", False: ", against the verdict", None: ""}[given.agrees]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"Saved: {escape(given.reviewer)} says {TRUTH_WORDS[given.truth]}{agrees}.")
+        st.button("Take back", key=f"take-back-{key}", type="tertiary", on_click=_take_back, args=(given.id,))
+
+
+@action
+def _judge(analysis: Analysis, agrees: bool) -> None:
+    truth = (_SAME if agrees else _OTHER).get(analysis.verdict.label, Truth.UNSURE)
+    _save(analysis, truth, agrees)
+
+
+@action
+def _keep(analysis: Analysis, truth: Truth) -> None:
+    _save(analysis, truth, None)
+
+
+@action
+def _take_back(label_id: int) -> None:
+    store().undo_label(label_id, reviewer=reviewer())
+
+
+def _save(analysis: Analysis, truth: Truth, agrees: bool | None, comment: str | None = None) -> None:
+    before = standing(analysis)
+    kept = before.comment if before is not None else ""
+    store().add_label(analysis, truth, reviewer=reviewer(), agrees=agrees, comment=kept if comment is None else comment)

@@ -1,0 +1,127 @@
+"""One analysis on a page: verdict, what-if thresholds, timeline with frames, models, people, sound, file, downloads."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import wording
+from core.figures import consensus_bars, face_quality, sync_curve, verdict_bar
+from core.fusion.verdict import relabel
+from core.types import Analysis, MediaKind, Thresholds
+from pages.workbench import tables
+from pages.workbench.common import bullets, escape, guarded, settings, store, theme
+from pages.workbench.downloads import download_buttons
+from pages.workbench.frames import over_time, picture
+from pages.workbench.labels import label_panel
+
+_QUIET = {"displayModeBar": False}
+
+
+def result_view(analysis_id: str, place: str, *, with_labels: bool = True) -> None:
+    """Draw an analysis from the history; ``place`` keeps the keys of several views apart."""
+    _result(analysis_id, place, with_labels)
+
+
+@st.fragment
+def _result(analysis_id: str, place: str, with_labels: bool) -> None:
+    with guarded():
+        recorded = store().get(analysis_id)
+        left, right = st.columns([1.7, 1], gap="medium")
+        with right:
+            seen = relabel(recorded, _what_if(recorded, place))
+            if with_labels:
+                label_panel(seen, place)
+        with left:
+            _verdict(seen, place)
+        _evidence(seen, place)
+        _details(seen, place)
+
+
+def _what_if(analysis: Analysis, place: str) -> Thresholds:
+    """Two thresholds on one slider. Moving them changes the label, never a score."""
+    preset = analysis.verdict.thresholds
+    key = f"limits-{place}-{analysis.id[:12]}"
+    st.markdown("### What if the thresholds were others?")
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        real, fake = st.slider(
+            "Real up to, fake from",
+            0,
+            100,
+            (round(100 * preset.real), round(100 * preset.fake)),
+            format="%d%%",
+            key=key,
+            help="Below the first mark the verdict reads real, from the second on fake. No model runs again.",
+        )
+    limits = Thresholds(fake=fake / 100, real=real / 100)
+    changed = (real, fake) != (round(100 * preset.real), round(100 * preset.fake))
+    if changed:
+        st.caption(f"The preset says {wording.thresholds(preset)}.")
+    return limits if changed else preset
+
+
+def _verdict(analysis: Analysis, place: str) -> None:
+    verdict = analysis.verdict
+    with st.container(border=True, key=f"verdict-{place}"):
+        st.markdown(f"## {wording.VERDICT_TITLES[verdict.label]}")
+        st.caption(f"{escape(analysis.media.name)} · preset {escape(analysis.preset)}")
+        if verdict.p_fake is not None:
+            st.plotly_chart(
+                verdict_bar(analysis, theme=theme()), theme=None, config=_QUIET, key=f"bar-{place}", alt="P(fake)"
+            )
+        st.markdown(wording.VERDICT_SUMMARIES[verdict.label])
+        facts = [
+            wording.probability_kind(verdict.calibrated).capitalize() if verdict.p_fake is not None else "",
+            f"95 % range over frames {wording.interval(verdict.interval)}" if verdict.interval else "",
+            wording.agreement(verdict).rstrip("."),
+        ]
+        st.caption(escape(" · ".join(fact for fact in facts if fact)))
+        st.markdown(bullets(verdict.reasons))
+    for warning in analysis.warnings:
+        st.markdown(f":material/warning: {escape(warning)}")
+    for note in wording.enhancement_notes(analysis):
+        st.caption(f":material/info: {escape(note)}")
+
+
+def _evidence(analysis: Analysis, place: str) -> None:
+    if analysis.media.info.kind is MediaKind.VIDEO:
+        over_time(analysis, place)
+        _consensus(analysis, place)
+        return
+    left, right = st.columns([1, 1.4], gap="medium")
+    with left:
+        picture(analysis)
+    with right:
+        _consensus(analysis, place)
+
+
+def _consensus(analysis: Analysis, place: str) -> None:
+    st.markdown("### What each model says")
+    st.plotly_chart(
+        consensus_bars(analysis, theme=theme()), theme=None, config=_QUIET, key=f"bars-{place}", alt="P(fake) by model"
+    )
+
+
+def _details(analysis: Analysis, place: str) -> None:
+    scores, people, sound, file, take = st.tabs(["Scores", "People", "Sound and lips", "File", "Download"])
+    with scores:
+        tables.scores(analysis)
+    with people:
+        tables.people(analysis)
+        if analysis.media.info.kind is MediaKind.VIDEO and analysis.tracks:
+            figure = face_quality(analysis, min_size_px=settings().faces.min_size_px, theme=theme())
+            st.plotly_chart(figure, theme=None, config=_QUIET, key=f"quality-{place}", alt="Face size over time")
+    with sound:
+        _sound(analysis, place)
+    with file:
+        tables.file_facts(analysis)
+    with take:
+        download_buttons(analysis, place)
+
+
+def _sound(analysis: Analysis, place: str) -> None:
+    figure = sync_curve(analysis, theme=theme())
+    st.plotly_chart(figure, theme=None, config=_QUIET, key=f"sync-{place}", alt="Agreement of sound and lips by shift")
+    for curve in analysis.sync:
+        about = f"**{wording.person(curve.track_id)}.** " if curve.track_id is not None else ""
+        st.markdown(f"{about}{escape(curve.summary)}")
+        st.caption(f"Measured by {escape(curve.method)}.")

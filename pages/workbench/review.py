@@ -1,0 +1,179 @@
+"""Review: judge what nobody has labelled yet, most instructive first, without being led by the score."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core import wording
+from core.review import (
+    KEYS,
+    Action,
+    Judgement,
+    Queue,
+    Review,
+    State,
+    act,
+    annotate,
+    current,
+    progress,
+    score_visible,
+)
+from core.types import Analysis
+from pages.workbench.common import action, escape, reviewer, reviewer_box, store, view
+from pages.workbench.hotkeys import listen
+from pages.workbench.intake import preset_box, uploader
+from pages.workbench.media import player
+from pages.workbench.queue_panel import queue_panel
+from pages.workbench.result import result_view
+from pages.workbench.reviewers import agreement_table
+from pages.workbench.worklist import SCOPES, Scope, keep, load
+
+_BUTTONS = (
+    (Action.AUTHENTIC, "Authentic", "1 A"),
+    (Action.FAKE, "Fake", "2 F"),
+    (Action.UNSURE, "Unsure", "3 U"),
+)
+_WORDS = {Judgement.AUTHENTIC: "authentic", Judgement.FAKE: "fake", Judgement.UNSURE: "unsure"}
+_SIDE = {Judgement.AUTHENTIC: "real", Judgement.FAKE: "fake"}
+
+
+@view
+def show() -> None:
+    st.title("Review")
+    scope = _head()
+    queue = load(reviewer(), scope)
+    _how_far(queue)
+    item = current(queue)
+    listen(KEYS, item.id if item else "", lambda key, pressed: _do(KEYS[key], pressed, scope))
+    if item is None:
+        _nothing_left(queue, scope)
+    else:
+        _on_the_table(store().get(item.id), queue.review(item.id), bool(queue.steps), scope)
+    with st.expander("Add files to the queue", icon=":material/upload:"):
+        uploader("review", preset_box("review"), "They are analysed one after another; a bad file stops no other")
+        queue_panel(lambda analysis_id: None)
+    with st.expander("Agreement between reviewers", icon=":material/group:"):
+        agreement_table()
+
+
+def _head() -> Scope:
+    left, right = st.columns([1, 1.7], gap="medium", vertical_alignment="bottom")
+    with left:
+        reviewer_box()
+    with right:
+        chosen = st.segmented_control(
+            "Queue", list(Scope), default=Scope.OPEN, format_func=SCOPES.__getitem__, key="review-scope", required=True
+        )
+    return chosen or Scope.OPEN
+
+
+def _how_far(queue: Queue) -> None:
+    now = progress(queue)
+    parts = [f"{now.done} of {now.total} done"]
+    parts += [f"{now.drafts} judged, not submitted"] if now.drafts else []
+    parts += [f"{now.discarded} discarded"] if now.discarded else []
+    st.progress(now.fraction, text=" · ".join(parts))
+
+
+def _nothing_left(queue: Queue, scope: Scope) -> None:
+    if queue.items:
+        st.success("Everything in this queue is done.", icon=":material/check:")
+    else:
+        st.info("There is nothing to review. Add files below, or analyse some first.", icon=":material/inbox:")
+    _undo_button(bool(queue.steps), "", scope)
+
+
+def _on_the_table(analysis: Analysis, review: Review, can_undo: bool, scope: Scope) -> None:
+    left, right = st.columns([1.7, 1], gap="medium")
+    with left:
+        player(analysis)
+    with right:
+        if score_visible(review):
+            _uncovered(analysis, review)
+        else:
+            st.markdown("### What is it?")
+            st.caption("Name and score are covered until you have judged, so that they cannot lead you.")
+        _judgement_buttons(analysis.id, review, scope)
+        _note(review, scope)
+        _other_buttons(analysis.id, review, can_undo, scope)
+    if score_visible(review):
+        with st.expander("The evidence", icon=":material/query_stats:"):
+            result_view(analysis.id, "review", with_labels=False)
+
+
+def _uncovered(analysis: Analysis, review: Review) -> None:
+    verdict = analysis.verdict
+    number = f", P(fake) {wording.percent(verdict.p_fake)}" if verdict.p_fake is not None else ""
+    st.markdown(f"### You say {_WORDS[review.judgement or Judgement.UNSURE]}")
+    st.markdown(f"The models: **{escape(wording.VERDICT_TITLES[verdict.label] + number)}**")
+    st.caption(escape(analysis.media.name))
+    said = _SIDE.get(review.judgement or Judgement.UNSURE)
+    if said and verdict.label.value in ("fake", "real") and said != verdict.label.value:
+        st.warning(
+            "You and the models disagree. Look at the evidence, then submit or change.", icon=":material/alt_route:"
+        )
+
+
+def _judgement_buttons(item_id: str, review: Review, scope: Scope) -> None:
+    with st.container(horizontal=True, gap="small"):
+        for kind, title, keys in _BUTTONS:
+            chosen = review.judgement is not None and review.judgement.value == kind.value
+            st.button(
+                f"{title} :small[{keys}]",
+                key=f"do-{kind.value}-{item_id}",
+                type="primary" if chosen else "secondary",
+                on_click=_do,
+                args=(kind, item_id, scope),
+            )
+
+
+def _other_buttons(item_id: str, review: Review, can_undo: bool, scope: Scope) -> None:
+    with st.container(horizontal=True, gap="small"):
+        if review.state is State.DRAFT:
+            _button(Action.SUBMIT, "Submit", "Enter", item_id, scope)
+        _button(Action.SKIP, "Skip", "S", item_id, scope)
+        _button(Action.DISCARD, "Discard", "X", item_id, scope)
+        _undo_button(can_undo, item_id, scope)
+
+
+def _undo_button(can_undo: bool, item_id: str, scope: Scope) -> None:
+    _button(Action.UNDO, "Undo", "Ctrl+Z", item_id, scope, disabled=not can_undo)
+
+
+def _button(what: Action, title: str, keys: str, item_id: str, scope: Scope, *, disabled: bool = False) -> None:
+    st.button(
+        f"{title} :small[{keys}]",
+        key=f"do-{what.value}-{item_id}",
+        type="primary" if what is Action.SUBMIT else "tertiary",
+        disabled=disabled,
+        on_click=_do,
+        args=(what, item_id, scope),
+    )
+
+
+def _note(review: Review, scope: Scope) -> None:
+    box = f"note-{review.item}"
+
+    @action
+    def written() -> None:
+        queue = load(reviewer(), scope)
+        keep(reviewer(), scope, queue, annotate(queue, review.item, st.session_state[box]))
+
+    st.text_area(
+        "Note",
+        value=review.note,
+        key=box,
+        height=80,
+        on_change=written,
+        placeholder="What gives it away? Esc leaves the field.",
+    )
+
+
+@action
+def _do(what: Action, item_id: str, scope: Scope) -> None:
+    """Carry out a button or key. One that was meant for another item than the one on the table is ignored."""
+    queue = load(reviewer(), scope)
+    item = current(queue)
+    if what is not Action.UNDO and (item is None or item.id != item_id):
+        return
+    keep(reviewer(), scope, queue, act(queue, what))
