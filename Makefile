@@ -18,7 +18,7 @@ help:
 	@sed -n 's/^# \?//p;/^$$/q' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.runtime
-	@GRADIO_SERVER_NAME=$(HOST) GRADIO_SERVER_PORT=$(or $(PORT),7860) $(BIN)/python app.py
+	@PYTHONUNBUFFERED=1 GRADIO_SERVER_NAME=$(HOST) GRADIO_SERVER_PORT=$(or $(PORT),7860) $(BIN)/python app.py
 
 workbench: $(VENV)/.runtime
 	@$(BIN)/python -m streamlit run workbench.py --server.address $(HOST) --server.port $(or $(PORT),8501) \
