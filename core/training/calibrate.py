@@ -45,8 +45,13 @@ def fit_platt(logit: npt.NDArray[np.float64], fake: npt.NDArray[np.bool_]) -> tu
             f"Calibration needs {MIN_PER_CLASS} real and {MIN_PER_CLASS} fake items; there are {n_real} and {n_fake}.",
             hint="Give more data.",
         )
+    return _likeliest(logit, fake)
+
+
+def _likeliest(logit: npt.NDArray[np.float64], fake: npt.NDArray[np.bool_]) -> tuple[float, float]:
     from scipy.optimize import minimize
 
+    n_fake, n_real = int(fake.sum()), int((~fake).sum())
     target = np.where(fake, (n_fake + 1.0) / (n_fake + 2.0), 1.0 / (n_real + 2.0))
 
     def loss(ab: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
@@ -69,7 +74,7 @@ def cross_fitted(
     p = np.empty(len(logit))
     for k in range(folds):
         held = fold == k
-        a, b = fit_platt(logit[~held], fake[~held])
+        a, b = _likeliest(logit[~held], fake[~held])
         p[held] = 0.5 * (1.0 + np.tanh(0.5 * (a * logit[held] + b)))
     return p
 

@@ -70,7 +70,8 @@ class TrainConfig(_Part):
     title: str
     summary: str
     seed: int = 0
-    threads: int = Field(default=2, ge=1)
+    threads: int = Field(default=1, ge=1, description="of each process")
+    processes: int = Field(default=1, ge=1, description="data-parallel copies: on a busy CPU better than threads")
     compile: bool = Field(default=False, description="torch.compile: a third faster on CPU, needs a C++ compiler")
     input: InputSpec
     data: DataConfig = DataConfig()

@@ -82,9 +82,8 @@ class Evaluation:
     ) -> None:
         found = metrics.bootstrap(measure, fake, p, groups)
         if np.isfinite(found.value):
-            self.figures.append(
-                Figure(group, name, *(round(v, 4) for v in (found.value, found.low, found.high)), found.n)
-            )
+            value, low, high = (round(v, 4) for v in (found.value, found.low, found.high))
+            self.figures.append(Figure(group, name, value, low, high, found.n))
 
     # --- pseudo-fakes of people that were not trained on ---------------------------------------------------------
 
@@ -179,7 +178,7 @@ def evaluate(config: TrainConfig, data: Path, store: Path, *, command: str) -> t
         files += _rows(scored)
         files += [_row(s, None) for s in samples if not len(s.pixels)]
     card = update_card(path, measured=[m.model_dump(mode="json") for m in _headline(run.figures, command)])
-    facts = {"detector": card.id, "weights_sha256": card.weights.sha256, "command": command}
+    facts: dict[str, Any] = {"detector": card.id, "weights_sha256": card.weights.sha256, "command": command}
     facts |= {"threshold_1pct": round(threshold, 4), "figures": [asdict(f) for f in run.figures], "files": files}
     return card, facts
 

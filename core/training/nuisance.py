@@ -76,8 +76,8 @@ def h264(rgb: RGB, crf: int) -> RGB:
         for packet in (*stream.encode(frame), *stream.encode(None)):
             box.mux(packet)
     buffer.seek(0)
-    with av.open(buffer) as box:
-        decoded = next(box.decode(video=0)).to_ndarray(format="rgb24")
+    with av.open(buffer, "r") as source:
+        decoded = next(source.decode(video=0)).to_ndarray(format="rgb24")
     if side != rgb.shape[0]:
         decoded = cv2.copyMakeBorder(decoded, 0, 1, 0, 1, cv2.BORDER_REPLICATE)
     return np.asarray(decoded, dtype=np.uint8)

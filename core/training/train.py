@@ -16,7 +16,7 @@ import cv2
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 from core.training import losses
 from core.training.config import TrainConfig, read_config
@@ -25,6 +25,7 @@ from core.training.data.pairs import Pairs
 from core.training.export import describe
 from core.training.model import Ema, build, logits, normalise, start
 from core.training.prepare import Prepared, prepare
+from core.training.team import Team, together
 from core.training.validation import ValidationSet, make_validation
 
 log = logging.getLogger(__name__)
@@ -50,9 +51,17 @@ class Trainer:
     """Trains on ``train`` crops, chooses by AUC on ``validation``; ``folder`` keeps everything it writes."""
 
     def __init__(
-        self, config: TrainConfig, train: Crops, validation: ValidationSet, folder: Path, *, device: str = "auto"
+        self,
+        config: TrainConfig,
+        train: Crops,
+        validation: ValidationSet,
+        folder: Path,
+        *,
+        device: str = "auto",
+        team: Team | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
+        self.team = team or Team()
         self.config = config
         self.folder = folder
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
@@ -119,15 +128,20 @@ class Trainer:
                 log.info("no better validation for %d epochs: stopped", cfg.patience)
                 break
             self._epoch()
-            self.save()
+            if self.team.leads:
+                self.save()
+            self.team.wait()
         return self.folder / "best.safetensors"
 
     def _loader(self) -> DataLoader[Any]:
         self.pairs.epoch = self.progress.epoch
         data = self.config.data
+        per_batch = self.config.optim.pairs_per_batch
+        whole = len(self.pairs) // per_batch * per_batch
+        mine = range(self.team.rank, whole, self.team.size)
         return DataLoader(
-            self.pairs,
-            batch_size=self.config.optim.pairs_per_batch,
+            Subset(self.pairs, mine),
+            batch_size=per_batch // self.team.size,
             shuffle=False,
             drop_last=True,
             num_workers=data.workers,
@@ -142,11 +156,12 @@ class Trainer:
         for pixels, _, _ in self._loader():
             total += self._step(pixels)
             count += 1
-            if count % 25 == 0:
+            if count % 25 == 0 and self.team.leads:
                 rate = 2 * count * self.config.optim.pairs_per_batch / (time.monotonic() - began)
                 log.info("epoch %d batch %d loss %.4f, %.1f images/s", self.progress.epoch, count, total / count, rate)
         seconds = time.monotonic() - began
         rate = 2 * count * self.config.optim.pairs_per_batch / seconds
+        self.team.average(b for b in self.net.buffers() if b.dtype.is_floating_point)
         self._validate({"epoch": self.progress.epoch, "loss": total / max(count, 1), "images_per_s": rate})
         self.progress.epoch += 1
 
@@ -164,6 +179,7 @@ class Trainer:
             loss = loss + cfg.consistency * losses.pair_margin(*logit.chunk(2))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        self.team.average(p.grad for p in self.net.parameters() if p.grad is not None)
         nn.utils.clip_grad_norm_(self.net.parameters(), cfg.clip_norm)
         self.optimiser.step()
         self.ema.update(self.net)
@@ -180,15 +196,18 @@ class Trainer:
         return cfg.lr * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * (step % period) / period)))
 
     def _validate(self, facts: dict[str, Any]) -> None:
-        scores = logits(self.ema.net, self.validation.pixels, self.config.input)
-        facts |= self.validation.report(scores)
+        scores = logits(self.ema.net, self.validation.pixels, self.config.input) if self.team.leads else None
+        facts |= self.team.share(None if scores is None else self.validation.report(scores))
         self.progress.history.append(facts)
-        log.info("epoch %d: %s", facts["epoch"], json.dumps({k: v for k, v in facts.items() if k != "epoch"}))
+        if self.team.leads:
+            shown = {k: v for k, v in facts.items() if k != "epoch"}
+            log.info("epoch %d: %s", facts["epoch"], json.dumps(shown))
         if facts["auc"] > self.progress.best_auc:
             self.progress.best_auc, self.progress.best_epoch = facts["auc"], facts["epoch"]
-            part = self.folder / "best.part"
-            save_file({k: v.contiguous() for k, v in self.ema.net.state_dict().items()}, part)
-            part.replace(self.folder / "best.safetensors")
+            if self.team.leads:
+                part = self.folder / "best.part"
+                save_file({k: v.contiguous() for k, v in self.ema.net.state_dict().items()}, part)
+                part.replace(self.folder / "best.safetensors")
 
 
 def _groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:
@@ -208,12 +227,18 @@ def train(config: TrainConfig, prepared: Prepared, folder: Path, *, resume: bool
     torch.set_num_threads(config.threads)
     validation = make_validation(prepared.validation, config)
     log.info("%d training crops, %d validation pictures", len(prepared.train), len(validation.pixels))
-    trainer = Trainer(config, prepared.train, validation, folder)
+    folder.mkdir(parents=True, exist_ok=True)
     facts = describe(prepared.train.rows, prepared.licences)
     (folder / "data.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    if resume:
-        trainer.resume()
-    return trainer.run()
+
+    def work(team: Team) -> None:
+        trainer = Trainer(config, prepared.train, validation, folder, team=team)
+        if resume:
+            trainer.resume()
+        trainer.run()
+
+    together(config.processes, work)
+    return folder / "best.safetensors"
 
 
 def main(argv: list[str] | None = None) -> None:

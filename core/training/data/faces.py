@@ -51,7 +51,7 @@ def read_frames(path: Path, count: int) -> list[tuple[float, RGB]]:
         frames = []
         for index, frame in enumerate(box.decode(stream)):
             if index in wanted:
-                frames.append((float(frame.time or 0.0), frame.to_ndarray(format="rgb24")))
+                frames.append((float(frame.time or 0.0), np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)))
         return frames
 
 

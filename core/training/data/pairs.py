@@ -24,7 +24,7 @@ _FACE_IN_STORE = 0.78 * STORE_PX / STORE_SCALE
 
 
 def native(crops: Crops, index: int) -> FaceCrop:
-    """A crop at about the resolution it was taken at (at most the stored one), so that fakes are made of true detail."""
+    """A crop at about the resolution it was taken at (at most the stored one): fakes are made of true detail."""
     row = crops.rows[index]
     pixels = crops.pixels[index]
     side = int(np.clip(STORE_PX * row.face_px / _FACE_IN_STORE, 96, STORE_PX))

@@ -104,7 +104,8 @@ def move(image: FloatImage | RGB, field: FloatImage, *, reflect: bool = True) ->
     height, width = image.shape[:2]
     grid_x, grid_y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     border = cv2.BORDER_REFLECT_101 if reflect else cv2.BORDER_CONSTANT
-    return cv2.remap(image, grid_x + field[:, :, 0], grid_y + field[:, :, 1], cv2.INTER_LINEAR, borderMode=border)
+    out = cv2.remap(image, grid_x + field[:, :, 0], grid_y + field[:, :, 1], cv2.INTER_LINEAR, borderMode=border)
+    return np.asarray(out, dtype=image.dtype)
 
 
 def soften(rng: np.random.Generator, mask: Mask, unit: float, *, strength: float = 1.0) -> Mask:

@@ -30,10 +30,10 @@ class SelfBlend:
             outside = _differ(rng, outside)
         matrix = _shift(rng, face)
         size = (mask.shape[1], mask.shape[0])
-        inside = cv2.warpAffine(inside, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        moved = cv2.warpAffine(inside, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         mask = np.asarray(cv2.warpAffine(mask, matrix, size), dtype=np.float32)
         mask = geo.soften(rng, mask, unit) * float(rng.choice(_OPACITY))
-        return geo.blend(np.asarray(inside, dtype=np.uint8), outside, mask)
+        return geo.blend(np.asarray(moved, dtype=np.uint8), outside, mask)
 
 
 def _differ(rng: np.random.Generator, image: RGB) -> RGB:
@@ -52,5 +52,5 @@ def _shift(rng: np.random.Generator, face: FaceCrop) -> np.ndarray:
     span = 112.0 * geo.face_scale(face.landmarks)
     x, y = (float(v) for v in face.landmarks[2])
     matrix = cv2.getRotationMatrix2D((x, y), rng.uniform(-2.0, 2.0), rng.uniform(0.95, 1.05))
-    matrix[:, 2] += (rng.uniform(-0.03, 0.03) * span, rng.uniform(-0.015, 0.015) * span)
-    return np.asarray(matrix)
+    shift = np.array([rng.uniform(-0.03, 0.03), rng.uniform(-0.015, 0.015)]) * span
+    return np.column_stack([matrix[:, :2], matrix[:, 2] + shift])
