@@ -34,7 +34,7 @@ def roc(results: Sequence[Result]) -> go.Figure:
 
 def precision_recall(results: Sequence[Result]) -> go.Figure:
     """Precision against recall; a dotted line marks the share of fakes, which is chance."""
-    fig = _empty("Recall (share of fakes found)", "Precision (share of alarms that are fakes)")
+    fig = _empty("Recall (share of fakes found)", "Precision (share of alarms)")
     for number, one in enumerate(results):
         if _both(one):
             fpr, tpr, at = metrics.roc(one.fake, one.p)
@@ -78,7 +78,7 @@ def histogram(result: Result) -> go.Figure:
     fig.add_vline(x=result.threshold, line={"color": _LIGHT.text, "dash": "dash", "width": 1})
     fig.update_layout(barmode="overlay")
     fig.update_xaxes(range=[0, 1])
-    fig.update_yaxes(tickformat=_PERCENT)
+    fig.update_yaxes(range=None, rangemode="tozero", tickformat=_PERCENT)
     return fig
 
 
@@ -97,28 +97,27 @@ def error_against_coverage(results: Sequence[Result]) -> go.Figure:
 def auc_bars(rows: Sequence[tuple[Result, Sequence[SliceRow]]], what: str) -> go.Figure:
     """AUC with its 95 % interval by method or slice; parts with one class only are left out."""
     fig = _empty("AUC", what)
+    labels = list(dict.fromkeys(_label(part) for _, parts in rows for part in parts))
     for number, (one, parts) in enumerate(rows):
         drawn = [part for part in parts if np.isfinite(part.auc)]
+        beside = 0.5 * (number - (len(rows) - 1) / 2) / len(rows)
         fig.add_scatter(
             x=[part.auc for part in drawn],
-            y=[_label(part) for part in drawn],
-            error_x=_bars(
-                [part.auc for part in drawn], [part.auc_low for part in drawn], [part.auc_high for part in drawn]
-            ),
+            y=[labels.index(_label(part)) + beside for part in drawn],
+            error_x=_bars(drawn),
             name=wrap(one.title, 60),
             mode="markers",
             marker={"color": _colour(number), "size": 9},
         )
     fig.add_vline(x=0.5, line={"color": _LIGHT.muted, "dash": "dot", "width": 1})
-    tallest = max((len(parts) for _, parts in rows), default=0)
-    fig.update_layout(height=max(_HEIGHT // 2, 120 + 34 * tallest))
+    fig.update_layout(height=130 + len(labels) * max(30, 16 * len(rows)))
     fig.update_xaxes(range=[0, 1.02])
-    fig.update_yaxes(range=None, autorange="reversed", type="category")
+    fig.update_yaxes(range=[len(labels) - 0.5, -0.5], tickvals=list(range(len(labels))), ticktext=labels)
     return fig
 
 
 def robustness(curve_of: Sequence[tuple[Result, Curve]]) -> go.Figure:
-    """Mean P(fake) of reals and of fakes, and AUC, against the strength of one nuisance (mildest first)."""
+    """Mean P(fake) of reals (solid) and of fakes (dashed), and AUC (dotted), against one nuisance, mildest first."""
     unit = curve_of[0][1].unit if curve_of else ""
     fig = _empty(f"{curve_of[0][1].name}, {unit}" if curve_of else "", "P(fake) and AUC")
     for number, (one, curve) in enumerate(curve_of):
@@ -129,8 +128,8 @@ def robustness(curve_of: Sequence[tuple[Result, Curve]]) -> go.Figure:
             ("AUC", [p.auc for p in curve.points], "dot"),
         ):
             if np.isfinite(values).any():
-                name = f"{one.title}: {what}"
-                _line(fig, number, name, levels, values, mode="lines+markers", dash=dash)
+                name = one.title if what == "reals" else f"{one.title}: {what}"
+                _line(fig, number, name, levels, values, mode="lines+markers", dash=dash, legend=what == "reals")
     fig.update_xaxes(range=None, type="category")
     return fig
 
@@ -154,10 +153,10 @@ def _label(part: SliceRow) -> str:
     return wrap(f"{part.name} ({part.fake} fake, {part.real} real)", 46)
 
 
-def _bars(value: Sequence[float], low: Sequence[float], high: Sequence[float]) -> dict[str, Any]:
-    above = np.nan_to_num(np.asarray(high) - np.asarray(value))
-    below = np.nan_to_num(np.asarray(value) - np.asarray(low))
-    return {"type": "data", "symmetric": False, "array": above.tolist(), "arrayminus": below.tolist(), "thickness": 1.2}
+def _bars(parts: Sequence[SliceRow]) -> dict[str, Any]:
+    above = np.nan_to_num([part.auc_high - part.auc for part in parts]).tolist()
+    below = np.nan_to_num([part.auc - part.auc_low for part in parts]).tolist()
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.2}
 
 
 def _empty(x: str, y: str, *, legend: bool = True) -> go.Figure:
@@ -166,11 +165,11 @@ def _empty(x: str, y: str, *, legend: bool = True) -> go.Figure:
         _HEIGHT,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         showlegend=legend,
-        legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0, "font": {"size": 12}},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
         hovermode="closest",
     )
-    fig.update_xaxes(title={"text": x}, range=[-0.01, 1.01])
-    fig.update_yaxes(title={"text": y}, range=[-0.01, 1.01])
+    fig.update_xaxes(title={"text": x}, range=[-0.02, 1.02])
+    fig.update_yaxes(title={"text": y}, range=[-0.03, 1.03])
     return fig
 
 
@@ -191,6 +190,7 @@ def _line(
     dash: str = "solid",
     shape: str = "linear",
     marker: dict[str, Any] | None = None,
+    legend: bool = True,
 ) -> None:
     keep = _thinned(len(y)) if mode == "lines" else range(len(y))
     fig.add_scatter(
@@ -199,6 +199,7 @@ def _line(
         text=None if text is None else [text[i] for i in keep],
         mode=mode,
         name=wrap(name, 70),
+        showlegend=legend,
         line={"color": _colour(number), "dash": dash, "width": 2, "shape": shape},
         marker={"color": _colour(number), **(marker or {})},
     )

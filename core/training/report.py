@@ -32,7 +32,7 @@ h1{font-size:1.7rem;margin:0 0 .3rem}h2{font-size:1.25rem;margin:2.2rem 0 .4rem}
 p{margin:.3rem 0 .8rem;max-width:75ch}.note{color:#5c6675;font-size:.9rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem;margin:.4rem 0 1rem}
 th,td{padding:.25rem .8rem .25rem 0;text-align:left;border-bottom:1px solid #e3e7ed;vertical-align:top}
-th.n,td.n{text-align:right}.wide{overflow-x:auto}code{font-size:.85em;overflow-wrap:anywhere}
+th.n,td.n{text-align:right}td.n{white-space:nowrap}.wide{overflow-x:auto}code{font-size:.85em;overflow-wrap:anywhere}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:1rem}
 """
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"

@@ -258,6 +258,26 @@ def test_bars_leave_out_parts_without_auc() -> None:
     assert list(plots.auc_bars([(one, rows)], "kind").data[0].x) == []
 
 
+def test_bars_of_two_detectors_do_not_cover_each_other() -> None:
+    results = [make_result(), make_result(1, title="Second")]
+    first, second = plots.auc_bars([(one, by_method(one)) for one in results], "").data
+    assert not set(first.y) & set(second.y)
+    np.testing.assert_allclose(np.array(second.y) - np.array(first.y), 0.25)
+    row = by_method(results[0])[0]
+    assert (first.error_x.array[0], first.error_x.arrayminus[0]) == pytest.approx(
+        (row.auc_high - row.auc, row.auc - row.auc_low)
+    )
+
+
+def test_robustness_draws_the_levels_in_order() -> None:
+    series = {"jpeg": all_series()["jpeg"]}
+    reals = [np.full((16, 16, 3), 90, np.uint8)] * 2
+    (curve,) = curves(reals, np.zeros(2, bool), lambda x: x.mean(axis=(1, 2, 3)) / 255, series=series)
+    (drawn,) = plots.robustness([(make_result(), curve)]).data
+    assert list(drawn.x) == ["none", "95", "85", "70", "55", "40", "30", "20"], "no line for what has no fakes"
+    assert drawn.y[0] == pytest.approx(90 / 255)
+
+
 def test_long_curves_are_thinned_and_keep_their_ends() -> None:
     one = make_result(n=9000)
     drawn = plots.roc([one]).data[1]
