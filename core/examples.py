@@ -38,13 +38,15 @@ _SEED = 7
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A file to try: what it is called, what it truly is, and where it lies."""
+    """A file to try: what it is called, what it truly is, and where it lies. ``focus`` is the square (left, top, side)
+    in px worth showing in a thumbnail; None is all of it."""
 
     id: str
     title: str
     caption: str
     kind: MediaKind
     path: Path
+    focus: tuple[int, int, int] | None = None
 
 
 def examples(settings: Settings) -> tuple[Example, ...]:
@@ -55,11 +57,11 @@ def examples(settings: Settings) -> tuple[Example, ...]:
     """
     folder = settings.data_dir / "examples" / VERSION
     made = []
-    for name, title, caption, kind, make in _RECIPES:
+    for name, title, caption, kind, focus, make in _RECIPES:
         path = folder / name
         if not path.is_file():
             _write(path, make)
-        made.append(Example(path.stem, title, caption, kind, path))
+        made.append(Example(path.stem, title, caption, kind, path, focus))
     return tuple(made)
 
 
@@ -207,12 +209,14 @@ def _write_talking(path: Path) -> None:
         container.mux(audio.encode())
 
 
-_RECIPES: tuple[tuple[str, str, str, MediaKind, Callable[[Path], None]], ...] = (
+_HEAD = (112, 4, 224)
+_RECIPES: tuple[tuple[str, str, str, MediaKind, tuple[int, int, int] | None, Callable[[Path], None]], ...] = (
     (
         "portrait.png",
         "Real portrait",
         "A real photograph: NASA's portrait of Eileen Collins (public domain).",
         MediaKind.IMAGE,
+        _HEAD,
         _write_portrait,
     ),
     (
@@ -220,6 +224,7 @@ _RECIPES: tuple[tuple[str, str, str, MediaKind, Callable[[Path], None]], ...] = 
         "Blended face",
         "A fake: the same portrait, its face blended into a slightly changed copy of itself.",
         MediaKind.IMAGE,
+        _HEAD,
         _write_self_blended,
     ),
     (
@@ -227,6 +232,7 @@ _RECIPES: tuple[tuple[str, str, str, MediaKind, Callable[[Path], None]], ...] = 
         "Animated portrait",
         "A fake: the same photograph, made to 'speak' by a warp in time with a computed voice. No real video.",
         MediaKind.VIDEO,
+        (70, 0, 340),
         _write_talking,
     ),
     (
@@ -234,6 +240,7 @@ _RECIPES: tuple[tuple[str, str, str, MediaKind, Callable[[Path], None]], ...] = 
         "Landscape",
         "No face and no voice: there is nothing to judge here, and the answer should say so.",
         MediaKind.IMAGE,
+        None,
         _write_landscape,
     ),
 )

@@ -153,7 +153,7 @@ def media_rows(media: MediaFacts) -> tuple[tuple[str, str], ...]:
         ("Format", f"{media.format.upper()} {info.kind.value}, {size(media.size_bytes)}"),
         ("Container", info.container),
         ("Picture", _picture(info)),
-        ("Length", "" if info.duration_s is None else f"{clock(info.duration_s)} min"),
+        ("Length", "" if info.duration_s is None else _length(info.duration_s)),
         ("Frame rate", _frame_rate(info)),
         ("Video codec", _joined(info.video_codec, info.video_profile, info.pixel_format)),
         ("Bit rate", "" if info.bitrate_bps is None else f"{info.bitrate_bps / 1000:,.0f} kbit/s"),
@@ -166,6 +166,10 @@ def media_rows(media: MediaFacts) -> tuple[tuple[str, str], ...]:
 
 def _joined(*parts: str | None) -> str:
     return ", ".join(part for part in parts if part)
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds < 60 else f"{clock(seconds)} ({seconds:.0f} s)"
 
 
 def _picture(info: MediaInfo) -> str:
@@ -187,3 +191,33 @@ def _sound(info: MediaInfo) -> str:
     rate = f"{info.audio_sample_rate_hz / 1000:g} kHz" if info.audio_sample_rate_hz else None
     channels = {None: None, 1: "mono", 2: "stereo"}.get(info.audio_channels, f"{info.audio_channels} channels")
     return _joined(info.audio_codec, rate, channels)
+
+
+def consensus_words(analysis: Analysis) -> str:
+    """What the consensus figure shows, for those who cannot see it."""
+    rows = (
+        f"{s.title}{f' on {person(s.track_id)}' if s.track_id is not None else ''}: "
+        f"{percent(s.p_fake) if s.p_fake is not None else f'{STATUS_WORDS[s.status]}, {s.reason}'}"
+        for s in analysis.scores
+    )
+    return f"Probability of a fake by model. {'; '.join(rows)}."
+
+
+def timeline_words(analysis: Analysis) -> str:
+    """What the timeline shows, for those who cannot see it."""
+    rows = (
+        f"{person(line.track_id)} by {line.detector}: from {percent(min(line.p_fake))} to {percent(max(line.p_fake))} "
+        f"over {len(line.p_fake)} frames"
+        for line in analysis.timelines
+        if line.p_fake
+    )
+    return f"Probability of a fake over time. {'; '.join(rows)}."
+
+
+def verdict_words(verdict: Verdict) -> str:
+    """What the verdict bar shows, for those who cannot see it."""
+    spread = f", range {interval(verdict.interval)}" if verdict.interval else ""
+    return (
+        f"{VERDICT_TITLES[verdict.label]}: probability of a fake {percent(verdict.p_fake)}{spread}; "
+        f"lines: {thresholds(verdict.thresholds)}."
+    )

@@ -140,6 +140,8 @@ def _names(fig: go.Figure, rows: list[_Row], colours: Palette) -> None:
                 showarrow=False,
                 xanchor=anchor,
                 font={"size": 13, "color": colour},
+                bgcolor=rgba(colours.surface, 0.85),
+                borderpad=1,
             )
 
 

@@ -39,7 +39,7 @@ def timeline(analysis: Analysis, detector: str | None = None, *, theme: Theme = 
             fig.add_trace(_trace(analysis, line, row, colour, colours))
     _time_axis(fig, analysis, lines)
     if len(detectors) > 1:
-        _legend(fig)
+        _legend(fig, {name: _title(analysis, name) for name in detectors}, colours)
     return fig
 
 
@@ -120,7 +120,7 @@ def _bands(fig: go.Figure, row: int, limits: Thresholds, colours: Palette) -> No
 
 def _trace(analysis: Analysis, line: Timeline, row: int, colour: str, colours: Palette) -> go.Scatter:
     limits = analysis.verdict.thresholds
-    title = next((s.title for s in analysis.scores if s.detector == line.detector), line.detector)
+    title = _title(analysis, line.detector)
     lane = -1 if line.track_id is None else line.track_id
     return go.Scatter(
         x=list(line.t_s), y=list(line.p_fake), yaxis=f"y{_suffix(row)}", mode="lines+markers", name=title,
@@ -133,6 +133,10 @@ def _trace(analysis: Analysis, line: Timeline, row: int, colour: str, colours: P
               for t, p in zip(line.t_s, line.p_fake, strict=True)],
         hovertemplate=f"<b>{wording.person(line.track_id)}</b><br>%{{text}}<extra>{title}</extra>",
     )  # fmt: skip
+
+
+def _title(analysis: Analysis, detector: str) -> str:
+    return next((s.title for s in analysis.scores if s.detector == detector), detector)
 
 
 def _time_axis(fig: go.Figure, analysis: Analysis, lines: list[Timeline]) -> None:
@@ -164,12 +168,16 @@ def _tick(t_s: float, ticks: list[float]) -> str:
     return text if any(t % 1 for t in ticks) else text[:-2]
 
 
-def _legend(fig: go.Figure) -> None:
-    seen: set[str] = set()
-    for trace in fig.data:
-        if trace.legendgroup not in seen:
-            seen.add(trace.legendgroup)
-            trace.showlegend = True
+def _legend(fig: go.Figure, names: dict[str, str], colours: Palette) -> None:
+    """One line for each detector; the points' colours mean labels, not detectors."""
+    for number, (detector, title) in enumerate(names.items()):
+        colour = colours.series[number % len(colours.series)]
+        fig.add_trace(
+            go.Scatter(
+                x=[None], y=[None], mode="lines", name=title, legendgroup=detector, showlegend=True,
+                line={"color": colour, "width": 2.4},
+            )
+        )  # fmt: skip
     fig.update_layout(
         showlegend=True,
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom", "font": {"size": 12}},

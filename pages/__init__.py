@@ -1,0 +1,1 @@
+"""The two front ends: ``demo`` (Gradio) and ``workbench`` (Streamlit)."""

@@ -1,0 +1,58 @@
+/* Draws one Plotly figure; the library comes from this server, never from another host. */
+const box = element.querySelector(".um-chart");
+const palette = JSON.parse(props.palette);
+
+function library() {
+  if (window.Plotly) return Promise.resolve();
+  window.umPlotly ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = (window.gradio_config?.root ?? "") + props.source;
+    script.onload = resolve;
+    script.onerror = () => reject(new Error("the plotting library did not load"));
+    document.head.append(script);
+  });
+  return window.umPlotly;
+}
+
+function dark() {
+  return document.body.classList.contains("dark");
+}
+
+function coloured(text) {
+  if (!dark()) return text;
+  for (const [light, other] of Object.entries(palette)) text = text.replaceAll(light, other.toUpperCase());
+  return text;
+}
+
+let drawn = "";
+
+async function draw() {
+  const target = element.querySelector(".um-chart") ?? box;
+  if (!props.value) {
+    if (window.Plotly && target.data) window.Plotly.purge(target);
+    target.style.height = "0";
+    drawn = "";
+    return;
+  }
+  const { figure, alt } = JSON.parse(props.value);
+  const text = coloured(JSON.stringify(figure));
+  if (text === drawn && target.data) return;
+  target.setAttribute("aria-label", alt);
+  target.style.height = figure.layout.height + "px";
+  await library();
+  const { data, layout } = JSON.parse(text);
+  await window.Plotly.react(target, data, layout, { displayModeBar: false, responsive: true });
+  drawn = text;
+  target.removeAllListeners?.("plotly_click");
+  target.on("plotly_click", (event) => {
+    const place = event.points[0]?.customdata;
+    if (props.clickable && Array.isArray(place)) trigger("seek", { t_s: place[0], track: place[1] });
+  });
+}
+
+watch("value", draw);
+new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+new ResizeObserver(() => {
+  if (window.Plotly && box.data && box.offsetWidth) window.Plotly.Plots.resize(box);
+}).observe(element);
+draw();
