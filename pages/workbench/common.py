@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import ParamSpec
+from types import MappingProxyType
+from typing import Literal, ParamSpec
 
 import streamlit as st
 from PIL import Image, ImageDraw
@@ -17,11 +18,17 @@ from core.figures.style import PALETTES
 from core.settings import Settings, get_settings
 from core.store.history import Store, shared_store
 from core.store.uploads import Uploads
+from core.types import Label
 from pages.workbench.jobs import only_workbench_errors
 
 P = ParamSpec("P")
 
 DEFAULT_REVIEWER = "analyst"
+
+LABEL_COLOURS: Mapping[Label, Literal["orange", "blue", "violet", "gray"]] = MappingProxyType(
+    {Label.FAKE: "orange", Label.REAL: "blue", Label.UNCERTAIN: "violet", Label.NOT_APPLICABLE: "gray"}
+)
+"""Names of Streamlit's colours; the theme gives them the values that the figures use."""
 
 _FAILURE = "failure"
 _REVIEWER = "reviewer"
@@ -33,7 +40,9 @@ _STYLE = """
 .stMainBlockContainer h2 { font-size: 1.15rem; padding: .4rem 0 .2rem; }
 .stMainBlockContainer h3 { font-size: .95rem; padding: .2rem 0; }
 .stMainBlockContainer li { margin: 0 0 .1rem .8rem; }
-.stMainBlockContainer .stElementContainer:has(> .stBidiComponent) { position: absolute; }
+.stMainBlockContainer .stElementContainer:has(> .stBidiComponent) { position: absolute; width: 0; }
+.st-key-medium :is(img, video) { max-height: 66vh; width: auto; max-width: 100%; object-fit: contain; }
+.stMainBlockContainer button code { font-size: .75em; padding: .1em .35em; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 4rem .8rem 2rem; } }
 </style>
 """

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core import wording
 from core.errors import NotFoundError
@@ -55,9 +56,8 @@ def nearest(times: Sequence[float], t_s: float) -> int:
     return left if abs(times[left] - t_s) <= abs(times[right] - t_s) else right
 
 
-def over_time(analysis: Analysis, place: str) -> None:
-    """The timeline, one lane a person, beside the frame that was clicked."""
-    left, right = st.columns([1.7, 1], gap="medium")
+def over_time(analysis: Analysis, place: str, left: DeltaGenerator, right: DeltaGenerator) -> None:
+    """The timeline, one lane a person, on the left; the frame that was clicked on the right."""
     times = [f.t_s for f in analysis.frames]
     chosen = f"moment-{place}-{analysis.id[:12]}"
     with left:

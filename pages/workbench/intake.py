@@ -104,9 +104,10 @@ def preset_box(place: str) -> str:
 
 def _enqueue(path: Path, sha256: str, name: str, preset: str) -> None:
     upload = Upload(sha256, clean_name(name), preset)
+    queue = jobs()  # before the note is written, or a new queue would take it for one left over
     uploads().keep(path, sha256)
     waiting().add(upload)
-    jobs().start(upload)
+    queue.start(upload)
 
 
 def _analyse(upload: Upload, report: Report) -> str:

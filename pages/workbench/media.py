@@ -17,7 +17,7 @@ _STRIP = 4
 def player(analysis: Analysis) -> None:
     """Picture, player or sound; a clip also as some frames, for codecs that a browser does not play."""
     media = analysis.media
-    with guarded():
+    with st.container(key="medium"), guarded():
         path = kept_file(media)
         if media.info.kind is MediaKind.AUDIO:
             st.audio(str(path))

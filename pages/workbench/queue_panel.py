@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import streamlit as st
 
 from core import wording
 from core.errors import NotFoundError
-from core.types import Label, Stage
-from pages.workbench.common import action, error_card, escape, guarded, store
+from core.types import Stage
+from pages.workbench.common import LABEL_COLOURS, action, error_card, escape, guarded, store
 from pages.workbench.intake import jobs, remove
 from pages.workbench.jobs import Job
-
-LABEL_COLOURS: dict[Label, Literal["orange", "blue", "violet", "gray"]] = {
-    Label.FAKE: "orange",
-    Label.REAL: "blue",
-    Label.UNCERTAIN: "violet",
-    Label.NOT_APPLICABLE: "gray",
-}
 
 _EVERY_S = 0.6
 _SHOWN = 40

@@ -9,7 +9,7 @@ from core.figures import consensus_bars, face_quality, sync_curve, verdict_bar
 from core.fusion.verdict import relabel
 from core.types import Analysis, MediaKind, Thresholds
 from pages.workbench import tables
-from pages.workbench.common import bullets, escape, guarded, settings, store, theme
+from pages.workbench.common import LABEL_COLOURS, bullets, escape, guarded, settings, store, theme
 from pages.workbench.downloads import download_buttons
 from pages.workbench.frames import over_time, picture
 from pages.workbench.labels import label_panel
@@ -62,7 +62,7 @@ def _what_if(analysis: Analysis, place: str) -> Thresholds:
 def _verdict(analysis: Analysis, place: str) -> None:
     verdict = analysis.verdict
     with st.container(border=True, key=f"verdict-{place}"):
-        st.markdown(f"## {wording.VERDICT_TITLES[verdict.label]}")
+        st.markdown(f"## :{LABEL_COLOURS[verdict.label]}[{wording.VERDICT_TITLES[verdict.label]}]")
         st.caption(f"{escape(analysis.media.name)} · preset {escape(analysis.preset)}")
         if verdict.p_fake is not None:
             st.plotly_chart(
@@ -84,13 +84,13 @@ def _verdict(analysis: Analysis, place: str) -> None:
 
 def _evidence(analysis: Analysis, place: str) -> None:
     if analysis.media.info.kind is MediaKind.VIDEO:
-        over_time(analysis, place)
-        _consensus(analysis, place)
-        return
-    left, right = st.columns([1, 1.4], gap="medium")
+        left, right = st.columns([1.7, 1], gap="medium")
+        over_time(analysis, place, left, right)
+    else:
+        right, left = st.columns([1, 1.7], gap="medium")
+        with right:
+            picture(analysis)
     with left:
-        picture(analysis)
-    with right:
         _consensus(analysis, place)
 
 

@@ -29,9 +29,9 @@ from pages.workbench.reviewers import agreement_table
 from pages.workbench.worklist import SCOPES, Scope, keep, load
 
 _BUTTONS = (
-    (Action.AUTHENTIC, "Authentic", "1 A"),
-    (Action.FAKE, "Fake", "2 F"),
-    (Action.UNSURE, "Unsure", "3 U"),
+    (Action.AUTHENTIC, "Authentic", "1", "A"),
+    (Action.FAKE, "Fake", "2", "F"),
+    (Action.UNSURE, "Unsure", "3", "U"),
 )
 _WORDS = {Judgement.AUTHENTIC: "authentic", Judgement.FAKE: "fake", Judgement.UNSURE: "unsure"}
 _SIDE = {Judgement.AUTHENTIC: "real", Judgement.FAKE: "fake"}
@@ -116,10 +116,10 @@ def _uncovered(analysis: Analysis, review: Review) -> None:
 
 def _judgement_buttons(item_id: str, review: Review, scope: Scope) -> None:
     with st.container(horizontal=True, gap="small"):
-        for kind, title, keys in _BUTTONS:
+        for kind, title, *keys in _BUTTONS:
             chosen = review.judgement is not None and review.judgement.value == kind.value
             st.button(
-                f"{title} :small[{keys}]",
+                f"{title} {' '.join(f'`{key}`' for key in keys)}",
                 key=f"do-{kind.value}-{item_id}",
                 type="primary" if chosen else "secondary",
                 on_click=_do,
@@ -142,7 +142,7 @@ def _undo_button(can_undo: bool, item_id: str, scope: Scope) -> None:
 
 def _button(what: Action, title: str, keys: str, item_id: str, scope: Scope, *, disabled: bool = False) -> None:
     st.button(
-        f"{title} :small[{keys}]",
+        f"{title} `{keys}`",
         key=f"do-{what.value}-{item_id}",
         type="primary" if what is Action.SUBMIT else "tertiary",
         disabled=disabled,
