@@ -70,6 +70,7 @@ def export(
     part = target.with_suffix(".part")
     save_file(half(load_file(best)), part)
     part.replace(target)
+    target.chmod(0o644)
     card = _card(config, run, target, config_file)
     card = card.model_copy(update={"golden": _golden(card, target)})
     write_card(card, card_file or card_path(config.id))
@@ -111,6 +112,8 @@ def _licence(config: TrainConfig) -> str:
 def _trained_on(config: TrainConfig, facts: dict[str, Any], history: Sequence[dict[str, Any]]) -> str:
     chosen = max(history, key=lambda h: h["auc"], default=None)
     done = f"{chosen['epoch'] + 1} epochs of {config.optim.pairs_per_epoch} pairs" if chosen else "unknown epochs"
+    if chosen and len(history) < config.optim.epochs and len(history) - chosen["epoch"] <= config.optim.patience:
+        done += f" (an early checkpoint of a run of {config.optim.epochs} epochs)"
     share = sum(config.fakes.values())
     fakes = ", ".join(f"{name} {weight / share:.0%}" for name, weight in config.fakes.items())
     return f"{facts.get('text', 'real faces')} Fakes were made from these: {fakes}. No true deepfake. {done}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from core.faces.align import align, crop, crop_box, similarity, template, warp
 from core.registry import InputSpec
 from core.types import Face

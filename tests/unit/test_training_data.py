@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from core.errors import ConfigError, NotFoundError
 from core.faces.align import template
 from core.registry import InputSpec

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+
 from core.errors import NotFoundError
 from core.faces.align import template
 from core.training.fakes import FaceCrop, all_fakes, fake

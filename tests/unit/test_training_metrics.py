@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from core.training import metrics
-from core.training.calibrate import TooFewError, cross_fitted, fit_platt
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score, roc_curve
+
+from core.training import metrics
+from core.training.calibrate import TooFewError, cross_fitted, fit_platt
 
 
 def _data(seed: int, n: int = 300, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:

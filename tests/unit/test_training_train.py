@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+
 from core.detectors.base import load_detector
 from core.errors import ConfigError, WeightsMissingError
 from core.faces.align import template
@@ -19,7 +20,9 @@ from core.training.config import OptimConfig, TrainConfig
 from core.training.data.crops import STORE_PX, STORE_SCALE, CropRow, Crops
 from core.training.evaluate import Evaluation, markdown
 from core.training.export import describe, export, golden_input
-from core.training.model import Ema, build
+from core.training.model import Ema, build, logits
+from core.training.sheets import sheet, worst
+from core.training.team import Team, together
 from core.training.train import Trainer
 from core.training.validation import make_validation
 
@@ -154,11 +157,8 @@ def test_exported_weights_run_as_a_detector_and_can_be_measured(tmp_path: Path) 
     assert card.golden is not None
     pixels = golden_input(card.golden.seed, card.input.size)
     assert float(detector.logits(pixels[None])[0]) == pytest.approx(card.golden.logit, abs=1e-3)
-    trainer.ema.net.eval()
-    full = trainer.ema.net(
-        ((torch.from_numpy(pixels[None]).float() / 255 - _mean(card)) / _std(card)).permute(0, 3, 1, 2)
-    )
-    assert float(full.detach()) == pytest.approx(card.golden.logit, abs=0.02)
+    full = logits(trainer.ema.net, pixels[None], card.input)[0]
+    assert full == pytest.approx(card.golden.logit, abs=0.02)
 
     known = make_validation(_crops(60, "cal"), config)
     fit = calibrate(card, known, tmp_path / "weights")
@@ -175,9 +175,30 @@ def test_exported_weights_run_as_a_detector_and_can_be_measured(tmp_path: Path) 
     assert "| AUC self-blend |" in text
 
 
-def _mean(card: object) -> torch.Tensor:
-    return torch.tensor(card.input.mean)  # type: ignore[attr-defined]
+def test_processes_of_a_team_average_and_share(tmp_path: Path) -> None:
+    def work(team: Team) -> None:
+        tensors = [torch.full((2, 2), float(team.rank)), torch.tensor([2.0 * team.rank])]
+        team.average(tensors)
+        told = team.share("hello" if team.leads else None)
+        team.wait()
+        values = [t.flatten().tolist() for t in tensors]
+        (tmp_path / f"{team.rank}.json").write_text(json.dumps([*values, told]))
+
+    together(2, work)
+    for rank in (0, 1):
+        assert json.loads((tmp_path / f"{rank}.json").read_text()) == [[0.5] * 4, [1.0], "hello"]
+    alone = torch.ones(3)
+    Team().average([alone])
+    assert alone.tolist() == [1.0] * 3
 
 
-def _std(card: object) -> torch.Tensor:
-    return torch.tensor(card.input.std)  # type: ignore[attr-defined]
+def test_sheets_show_the_worst_first() -> None:
+    known = make_validation(_crops(6, "val"), _config())
+    p = np.linspace(0, 1, len(known.fake))
+    reals, fakes = worst(known, p, 3)
+    assert [bool(known.fake[i]) for i in (*reals, *fakes)] == [False] * 3 + [True] * 3
+    assert p[reals[0]] == max(p[~known.fake])
+    assert p[fakes[0]] == min(p[known.fake])
+    picture = sheet(known, p, reals, columns=2)
+    assert picture.shape == (2 * (64 + 28), 128, 3)
+    assert np.array_equal(picture[:64, :64], known.pixels[reals[0]])

@@ -8,6 +8,7 @@ from core.training.fakes.base import FaceCrop, Fake
 from core.training.fakes.lowres import LowRes
 from core.training.fakes.mouth import Mouth
 from core.training.fakes.parts import Parts
+from core.training.fakes.restore import Restore
 from core.training.fakes.sbi import SelfBlend
 from core.training.fakes.splice import Splice
 from core.training.fakes.swap import Swap
@@ -28,6 +29,7 @@ def all_fakes() -> dict[str, Fake]:
         UpSampling(),
         Splice(),
         Animate(),
+        Restore(),
     )
     return {method.name: method for method in made}
 

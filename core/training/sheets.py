@@ -1,0 +1,71 @@
+"""Contact sheets of the worst errors on held-out people: what to look at before training again."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from core.detectors.base import load_detector
+from core.fusion.calibration import calibrated
+from core.settings import SHIPPED_WEIGHTS
+from core.training.cards import card_path, read_card
+from core.training.config import read_config
+from core.training.prepare import prepare
+from core.training.validation import ValidationSet, make_validation
+
+log = logging.getLogger(__name__)
+_CAPTION_PX = 14
+
+
+def worst(known: ValidationSet, p: npt.NDArray[np.float64], count: int) -> tuple[list[int], list[int]]:
+    """(reals with the highest, fakes with the lowest P(fake)), the worst first."""
+    order = np.argsort(p)
+    reals = [int(i) for i in order[::-1] if not known.fake[i]]
+    fakes = [int(i) for i in order if known.fake[i]]
+    return reals[:count], fakes[:count]
+
+
+def sheet(
+    known: ValidationSet, p: npt.NDArray[np.float64], chosen: list[int], columns: int = 8
+) -> npt.NDArray[np.uint8]:
+    """The chosen pictures with P(fake), method and source below each, as one uint8[H, W, 3]."""
+    size = known.pixels.shape[1]
+    rows = -(-len(chosen) // columns)
+    out = np.full((rows * (size + 2 * _CAPTION_PX), columns * size, 3), 255, dtype=np.uint8)
+    for number, index in enumerate(chosen):
+        y, x = (number // columns) * (size + 2 * _CAPTION_PX), (number % columns) * size
+        out[y : y + size, x : x + size] = known.pixels[index]
+        for line, text in enumerate((f"{p[index]:.2f} {known.method[index]}", str(known.source[index]))):
+            place = (x + 2, y + size + _CAPTION_PX * (line + 1) - 4)
+            cv2.putText(out, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.38, (0, 0, 0), 1, cv2.LINE_AA)
+    return out
+
+
+def main(argv: list[str] | None = None) -> None:
+    """``python -m core.training.sheets --config FILE --out FOLDER``."""
+    parser = argparse.ArgumentParser(description="Write contact sheets of the worst errors on held-out people.")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_DATA"))
+    parser.add_argument("--store", type=Path, default=Path("runs/crops"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=32)
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    config = read_config(args.config)
+    card = read_card(card_path(config.id))
+    known = make_validation(prepare(config, Path(args.data), args.store).validation, config)
+    detector = load_detector(card, SHIPPED_WEIGHTS / card.weights.file, "cpu")
+    p = calibrated(detector.logits(known.pixels), card.calibration)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name, chosen in zip(("false-alarms", "misses"), worst(known, p, args.count), strict=True):
+        cv2.imwrite(str(args.out / f"{name}.png"), sheet(known, p, chosen)[:, :, ::-1])
+
+
+if __name__ == "__main__":
+    main()
