@@ -22,7 +22,7 @@ from PIL import Image
 
 from core.errors import StorageError
 from core.settings import Settings
-from core.training.fakes.base import FaceCrop
+from core.training.fakes.base import FaceCrop, Points
 from core.training.fakes.sbi import SelfBlend
 from core.types import PCM, RGB, MediaKind
 
@@ -135,21 +135,22 @@ def talking_frames(envelope: npt.NDArray[np.float64]) -> Iterator[RGB]:
     head = portrait()[top : top + side, left : left + side]
     still = np.asarray(cv2.resize(head, (_CLIP_PX, _CLIP_PX), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
     points = (np.asarray(LANDMARKS, dtype=np.float32) - np.array([left, top], dtype=np.float32)) * zoom
+    ys, xs = np.mgrid[0:_CLIP_PX, 0:_CLIP_PX].astype(np.float32)
+    reach = _jaw(points, xs, ys)
     for index in range(round(_SECONDS * _FPS)):
         t = index / _FPS
         here = slice(int((t - 0.02) * _SR_HZ) if t > 0.02 else 0, int((t + 0.02) * _SR_HZ) + 1)
-        yield _sway(_open_mouth(still, points, float(envelope[here].mean())), t)
+        opened = cv2.remap(still, xs, ys - np.float32(envelope[here].mean()) * reach, cv2.INTER_CUBIC)
+        yield _sway(np.asarray(opened, dtype=np.uint8), t)
 
 
-def _open_mouth(still: RGB, points: npt.NDArray[np.float32], opening: float) -> RGB:
-    """Everything under the line of the lips moves down, most in the middle."""
+def _jaw(points: Points, xs: Points, ys: Points) -> Points:
+    """How many px each pixel moves down when the mouth is wide open: all below the lips, most in the middle."""
     middle, width = (points[3] + points[4]) / 2, float(np.linalg.norm(points[4] - points[3]))
-    ys, xs = np.mgrid[0 : still.shape[0], 0 : still.shape[1]].astype(np.float32)
     across = np.exp(-(((xs - middle[0]) / (0.75 * width)) ** 2))
     below = (ys - middle[1]) / width
     down = np.clip((below + 0.25) / 0.35, 0, 1) * np.exp(-(np.clip(below - 0.35, 0, None) ** 2) / 0.5)
-    shift = 0.3 * width * opening * across * down
-    return np.asarray(cv2.remap(still, xs, ys - shift, cv2.INTER_CUBIC), dtype=np.uint8)
+    return (0.3 * width * across * down).astype(np.float32)
 
 
 def _sway(frame: RGB, t: float) -> RGB:

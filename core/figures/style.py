@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
@@ -70,7 +70,7 @@ def dark_colours() -> dict[str, str]:
     For pages that switch themes without asking for the figure again.
     """
     light, dark = PALETTES["light"], PALETTES["dark"]
-    names = [field.name for field in fields(Palette) if field.name != "series"]
+    names = [item.name for item in fields(Palette) if item.name != "series"]
     pairs = [(getattr(light, name), getattr(dark, name)) for name in names]
     pairs += zip(light.series, dark.series, strict=True)
     return {_head(a): _head(b) for a, b in pairs} | dict(pairs)
@@ -99,40 +99,68 @@ def wrap(text: str, width: int) -> str:
     return "<br>".join(textwrap.wrap(plain, width)) or ""
 
 
-def figure(theme: Theme, height: int, **layout: Any) -> go.Figure:
-    """An empty figure in the house style. Its background is transparent, so it sits on any page."""
-    colours = PALETTES[theme]
-    fig = go.Figure()
-    fig.update_layout(
-        template="none",
-        height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": FONT, "size": 13, "color": colours.text},
-        hoverlabel={"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
-        showlegend=False,
-        dragmode=False,
-    )
-    axis = {"gridcolor": colours.grid, "zeroline": False, "linecolor": colours.grid, "fixedrange": True}
-    fig.update_xaxes(tickfont={"color": colours.muted, "size": 12}, automargin=True, **axis)
-    fig.update_yaxes(tickfont={"color": colours.muted, "size": 12}, automargin=True, **axis)
-    fig.update_layout(**layout)
-    return fig
+@dataclass(slots=True)
+class Canvas:
+    """A figure in the making, as plain values: Plotly checks them once, at the end, instead of at every step."""
+
+    theme: Theme
+    height: int
+    margin: tuple[int, int, int, int] = (8, 8, 8, 8)
+    data: list[dict[str, Any]] = field(default_factory=list)
+    layout: dict[str, Any] = field(default_factory=dict)
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+    shapes: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def colours(self) -> Palette:
+        return PALETTES[self.theme]
+
+    def axis(self, name: str, **values: Any) -> None:
+        """Set an axis (``xaxis``, ``yaxis2`` …) in the house style."""
+        grid = self.colours.grid
+        base = {
+            "gridcolor": grid,
+            "linecolor": grid,
+            "zeroline": False,
+            "fixedrange": True,
+            "automargin": True,
+            "tickfont": {"color": self.colours.muted, "size": 12},
+        }
+        self.layout[name] = base | values
+
+    def text(self, text: str, **values: Any) -> None:
+        """Write into the figure; font keys ``size`` and ``color`` may be given directly."""
+        font = {key: values.pop(key) for key in ("size", "color") if key in values}
+        self.annotations.append({"text": text, "showarrow": False, "font": font} | values)
+
+    def legend(self) -> None:
+        """Show names above the right end of the plot."""
+        place = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom", "font": {"size": 12}}
+        self.layout |= {"showlegend": True, "legend": place}
+
+    def figure(self) -> go.Figure:
+        """The finished figure. Its background is transparent, so it sits on any page."""
+        colours = self.colours
+        base = {
+            "template": "none",
+            "height": self.height,
+            "margin": dict(zip("lrtb", self.margin, strict=True)),
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"family": FONT, "size": 13, "color": colours.text},
+            "hoverlabel": {"bgcolor": colours.surface, "bordercolor": colours.grid, "font": {"color": colours.text}},
+            "showlegend": False,
+            "dragmode": False,
+            "annotations": self.annotations,
+            "shapes": self.shapes,
+        }
+        return go.Figure({"data": self.data, "layout": base | self.layout})
 
 
 def explain(text: str, theme: Theme, height: int = 120) -> go.Figure:
     """A figure that has nothing to draw and says why."""
-    fig = figure(theme, height)
-    fig.update_xaxes(visible=False)
-    fig.update_yaxes(visible=False)
-    fig.add_annotation(
-        text=wrap(text, 52),
-        x=0.5,
-        y=0.5,
-        xref="paper",
-        yref="paper",
-        showarrow=False,
-        font={"color": PALETTES[theme].muted, "size": 13},
-    )
-    return fig
+    canvas = Canvas(theme, height)
+    canvas.axis("xaxis", visible=False)
+    canvas.axis("yaxis", visible=False)
+    canvas.text(wrap(text, 52), x=0.5, y=0.5, xref="paper", yref="paper", size=13, color=canvas.colours.muted)
+    return canvas.figure()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from core import wording
-from core.figures.style import PALETTES, Palette, Theme, explain, figure
+from core.figures.style import Canvas, Theme, explain
 from core.types import Analysis, MediaKind, Status, SyncCurve
 
 
@@ -14,22 +14,16 @@ def sync_curve(analysis: Analysis, *, theme: Theme = "light") -> go.Figure:
     curves = [c for c in analysis.sync if c.status is Status.OK and c.offset_ms]
     if not curves:
         return explain(_nothing(analysis), theme)
-    colours = PALETTES[theme]
-    fig = figure(theme, 260, margin={"l": 8, "r": 10, "t": 34, "b": 8})
-    fig.update_xaxes(
-        title={"text": "shift of the sound in ms (+: it comes late)", "font": {"size": 12}},
-        zeroline=True,
-        zerolinecolor=colours.muted,
-        zerolinewidth=1,
-    )
-    fig.update_yaxes(title={"text": "agreement", "font": {"size": 12}}, nticks=5)
-    fig.update_layout(
-        showlegend=len(curves) > 1,
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02, "yanchor": "bottom"},
-    )
+    canvas = Canvas(theme, 260, margin=(8, 10, 34, 8))
+    title = "shift of the sound in ms (+: it comes late)"
+    zero = {"zeroline": True, "zerolinecolor": canvas.colours.muted, "zerolinewidth": 1}
+    canvas.axis("xaxis", title={"text": title, "font": {"size": 12}}, **zero)
+    canvas.axis("yaxis", title={"text": "agreement", "font": {"size": 12}}, nticks=5)
+    if len(curves) > 1:
+        canvas.legend()
     for number, curve in enumerate(_driver_first(analysis, curves)):
-        _draw(fig, curve, colours.series[number % len(colours.series)], colours, marked=number == 0)
-    return fig
+        _draw(canvas, curve, number)
+    return canvas.figure()
 
 
 def _nothing(analysis: Analysis) -> str:
@@ -45,37 +39,20 @@ def _driver_first(analysis: Analysis, curves: list[SyncCurve]) -> list[SyncCurve
     return sorted(curves, key=lambda c: c.track_id != analysis.verdict.track_id)
 
 
-def _draw(fig: go.Figure, curve: SyncCurve, colour: str, colours: Palette, *, marked: bool) -> None:
-    name = wording.person(curve.track_id)
-    fig.add_trace(
-        go.Scatter(
-            x=list(curve.offset_ms),
-            y=list(curve.agreement),
-            mode="lines",
-            name=name,
-            line={"color": colour, "width": 2.2, "shape": "spline", "smoothing": 0.4},
-            hovertemplate=f"<b>{name}</b><br>%{{x:.0f}} ms: %{{y:.2f}}<extra></extra>",
-        )
-    )
-    if curve.best_offset_ms is None:
+def _draw(canvas: Canvas, curve: SyncCurve, number: int) -> None:
+    name, colour = wording.person(curve.track_id), canvas.colours.series[number % len(canvas.colours.series)]
+    canvas.data.append({
+        "type": "scatter", "mode": "lines", "name": name, "x": list(curve.offset_ms), "y": list(curve.agreement),
+        "line": {"color": colour, "width": 2.2, "shape": "spline", "smoothing": 0.4},
+        "hovertemplate": f"<b>{name}</b><br>%{{x:.0f}} ms: %{{y:.2f}}<extra></extra>",
+    })  # fmt: skip
+    best = curve.best_offset_ms
+    if best is None:
         return
-    nearest = min(range(len(curve.offset_ms)), key=lambda i: abs(curve.offset_ms[i] - (curve.best_offset_ms or 0.0)))
-    fig.add_trace(
-        go.Scatter(
-            x=[curve.best_offset_ms],
-            y=[curve.agreement[nearest]],
-            mode="markers",
-            showlegend=False,
-            marker={"color": colour, "size": 11, "line": {"color": colours.surface, "width": 2}},
-            hoverinfo="skip",
-        )
-    )
-    if marked:
-        fig.add_annotation(
-            x=curve.best_offset_ms,
-            y=curve.agreement[nearest],
-            text=f"<b>best at {curve.best_offset_ms:+.0f} ms</b>",
-            showarrow=False,
-            yshift=16,
-            font={"size": 13, "color": colour},
-        )
+    height = min(zip(curve.offset_ms, curve.agreement, strict=True), key=lambda point: abs(point[0] - best))[1]
+    canvas.data.append({
+        "type": "scatter", "mode": "markers", "showlegend": False, "x": [best], "y": [height], "hoverinfo": "skip",
+        "marker": {"color": colour, "size": 11, "line": {"color": canvas.colours.surface, "width": 2}},
+    })  # fmt: skip
+    if number == 0:
+        canvas.text(f"<b>best at {best:+.0f} ms</b>", x=best, y=height, yshift=16, size=13, color=colour)

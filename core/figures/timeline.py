@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import plotly.graph_objects as go
 
 from core import wording
-from core.figures.style import PALETTES, Palette, Theme, explain, figure, label_at, rgba
+from core.figures.style import Canvas, Theme, explain, label_at, rgba
 from core.types import Analysis, MediaKind, Thresholds, Timeline
 
 _LANE_PX = 132
@@ -26,21 +28,21 @@ def timeline(analysis: Analysis, detector: str | None = None, *, theme: Theme = 
     lines = [line for line in analysis.timelines if line.t_s and detector in (None, line.detector)]
     if not lines:
         return explain(_nothing(analysis), theme)
-    colours, lanes = PALETTES[theme], _lanes(analysis, lines)
+    lanes = _lanes(analysis, lines)
     height = 66 + _LANE_PX * len(lanes) + _GAP_PX * (len(lanes) - 1)
-    fig = figure(theme, height, margin={"l": 40, "r": 10, "t": 30, "b": 36})
-    fig.update_layout(hovermode="closest", clickmode="event")
+    canvas = Canvas(theme, height, margin=(40, 10, 30, 36))
+    canvas.layout |= {"hovermode": "closest", "clickmode": "event"}
     detectors = list(dict.fromkeys(line.detector for line in lines))
     for row, track_id in enumerate(lanes):
-        _axes(fig, row, len(lanes), track_id, colours)
-        _bands(fig, row, analysis.verdict.thresholds, colours)
+        _lane(canvas, row, len(lanes), track_id)
+        _bands(canvas, row, analysis.verdict.thresholds)
         for line in (item for item in lines if item.track_id == track_id):
-            colour = colours.series[detectors.index(line.detector) % len(colours.series)]
-            fig.add_trace(_trace(analysis, line, row, colour, colours))
-    _time_axis(fig, analysis, lines)
+            canvas.data.append(_trace(canvas, analysis, line, row, detectors.index(line.detector)))
+    _time_axis(canvas, analysis, lines)
     if len(detectors) > 1:
-        _legend(fig, {name: _title(analysis, name) for name in detectors}, colours)
-    return fig
+        canvas.legend()
+        canvas.data += [_legend_line(canvas, analysis, name, number) for number, name in enumerate(detectors)]
+    return canvas.figure()
 
 
 def _nothing(analysis: Analysis) -> str:
@@ -62,99 +64,79 @@ def _suffix(row: int) -> str:
     return "" if row == 0 else str(row + 1)
 
 
-def _axes(fig: go.Figure, row: int, rows: int, track_id: int | None, colours: Palette) -> None:
+def _lane(canvas: Canvas, row: int, rows: int, track_id: int | None) -> None:
+    colours = canvas.colours
     total = rows * _LANE_PX + (rows - 1) * _GAP_PX
     top = 1.0 - row * (_LANE_PX + _GAP_PX) / total
-    domain = [max(0.0, top - _LANE_PX / total), top]
-    fig.update_layout(
-        {
-            f"yaxis{_suffix(row)}": {
-                "domain": domain, "range": [-0.04, 1.04], "tickvals": [0, 0.5, 1], "ticktext": ["0%", "50%", "100%"],
-                "gridcolor": colours.grid, "zeroline": False, "fixedrange": True, "anchor": "x",
-                "tickfont": {"color": colours.muted, "size": 11},
-            }
-        }
-    )  # fmt: skip
-    fig.add_annotation(
-        text=f"<b>{wording.person(track_id)}</b>",
-        x=0,
-        xref="paper",
-        y=top,
-        yref="paper",
-        yanchor="bottom",
-        xanchor="left",
-        yshift=3,
-        showarrow=False,
-        font={"size": 13, "color": colours.text},
+    canvas.axis(
+        f"yaxis{_suffix(row)}",
+        domain=[max(0.0, top - _LANE_PX / total), top],
+        range=[-0.04, 1.04],
+        tickvals=[0, 0.5, 1],
+        ticktext=["0%", "50%", "100%"],
+        anchor="x",
+        automargin=False,
+        tickfont={"color": colours.muted, "size": 11},
     )
+    place = {"x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper", "yanchor": "bottom", "yshift": 3}
+    canvas.text(f"<b>{wording.person(track_id)}</b>", size=13, color=colours.text, **place)
 
 
-def _bands(fig: go.Figure, row: int, limits: Thresholds, colours: Palette) -> None:
-    axis = f"y{_suffix(row)}"
+def _bands(canvas: Canvas, row: int, limits: Thresholds) -> None:
+    colours = canvas.colours
+    wide = {"xref": "paper", "yref": f"y{_suffix(row)}", "x0": 0, "x1": 1, "layer": "below"}
     for low, high, colour in ((limits.fake, 1.04, colours.fake), (-0.04, limits.real, colours.real)):
-        fig.add_shape(
-            type="rect",
-            xref="paper",
-            yref=axis,
-            x0=0,
-            x1=1,
-            y0=low,
-            y1=high,
-            line_width=0,
-            fillcolor=rgba(colour, 0.08),
-            layer="below",
-        )
-    for at, colour in ((limits.fake, colours.fake), (limits.real, colours.real)):
-        fig.add_shape(
-            type="line",
-            xref="paper",
-            yref=axis,
-            x0=0,
-            x1=1,
-            y0=at,
-            y1=at,
-            layer="below",
-            line={"color": colour, "width": 1.2, "dash": "dot"},
-        )
+        fill = {"line": {"width": 0}, "fillcolor": rgba(colour, 0.08)}
+        canvas.shapes.append({"type": "rect", "y0": low, "y1": high, **wide, **fill})
+    for y, colour in ((limits.fake, colours.fake), (limits.real, colours.real)):
+        line = {"color": colour, "width": 1.2, "dash": "dot"}
+        canvas.shapes.append({"type": "line", "y0": y, "y1": y, "line": line, **wide})
 
 
-def _trace(analysis: Analysis, line: Timeline, row: int, colour: str, colours: Palette) -> go.Scatter:
-    limits = analysis.verdict.thresholds
-    title = _title(analysis, line.detector)
+def _trace(canvas: Canvas, analysis: Analysis, line: Timeline, row: int, number: int) -> dict[str, Any]:
+    colours, limits = canvas.colours, analysis.verdict.thresholds
     lane = -1 if line.track_id is None else line.track_id
-    return go.Scatter(
-        x=list(line.t_s), y=list(line.p_fake), yaxis=f"y{_suffix(row)}", mode="lines+markers", name=title,
-        legendgroup=line.detector, showlegend=False,
-        line={"color": rgba(colour, 0.7), "width": 1.6},
-        marker={"size": 9, "color": [colours.of(label_at(p, limits)) for p in line.p_fake],
-                "line": {"color": colours.surface, "width": 1}},
-        customdata=[(t, lane) for t in line.t_s],
-        text=[f"{wording.clock(t)} · P(fake) {wording.percent(p)}"
-              for t, p in zip(line.t_s, line.p_fake, strict=True)],
-        hovertemplate=f"<b>{wording.person(line.track_id)}</b><br>%{{text}}<extra>{title}</extra>",
-    )  # fmt: skip
+    hover = f"<b>{wording.person(line.track_id)}</b><br>%{{text}}<extra>{_title(analysis, line.detector)}</extra>"
+    return {
+        "type": "scatter", "mode": "lines+markers", "name": _title(analysis, line.detector),
+        "x": list(line.t_s), "y": list(line.p_fake), "yaxis": f"y{_suffix(row)}",
+        "legendgroup": line.detector, "showlegend": False,
+        "line": {"color": rgba(_series(canvas, number), 0.7), "width": 1.6},
+        "marker": {"size": 9, "color": [colours.of(label_at(p, limits)) for p in line.p_fake],
+                   "line": {"color": colours.surface, "width": 1}},
+        "customdata": [(t, lane) for t in line.t_s],
+        "text": [f"{wording.clock(t)} · P(fake) {wording.percent(p)}"
+                 for t, p in zip(line.t_s, line.p_fake, strict=True)],
+        "hovertemplate": hover,
+    }  # fmt: skip
+
+
+def _legend_line(canvas: Canvas, analysis: Analysis, detector: str, number: int) -> dict[str, Any]:
+    """A name in the legend, with the line alone: the points' colours mean labels, not detectors."""
+    return {
+        "type": "scatter", "mode": "lines", "name": _title(analysis, detector), "x": [None], "y": [None],
+        "legendgroup": detector, "showlegend": True, "line": {"color": _series(canvas, number), "width": 2.4},
+    }  # fmt: skip
+
+
+def _series(canvas: Canvas, number: int) -> str:
+    return canvas.colours.series[number % len(canvas.colours.series)]
 
 
 def _title(analysis: Analysis, detector: str) -> str:
     return next((s.title for s in analysis.scores if s.detector == detector), detector)
 
 
-def _time_axis(fig: go.Figure, analysis: Analysis, lines: list[Timeline]) -> None:
+def _time_axis(canvas: Canvas, analysis: Analysis, lines: list[Timeline]) -> None:
     """Real seconds, with a little room so that the first and last points can be hit."""
     last = max(t for line in lines for t in line.t_s)
     first = min(t for line in lines for t in line.t_s)
     end = max(last, analysis.media.info.duration_s or 0.0)
     pad = max(0.02 * (end - first), 0.05)
     ticks = _ticks(end)
-    fig.update_xaxes(
-        range=[min(0.0, first) - pad, end + pad],
-        tickvals=ticks,
-        ticktext=[_tick(t, ticks) for t in ticks],
-        showgrid=False,
-        anchor="free",
-        position=0,
-        title=None,
-    )
+    names = [_tick(t, ticks) for t in ticks]
+    span = [min(0.0, first) - pad, end + pad]
+    canvas.axis("xaxis", range=span, tickvals=ticks, ticktext=names, showgrid=False, anchor="free", position=0)
 
 
 def _ticks(end: float) -> list[float]:
@@ -166,19 +148,3 @@ def _ticks(end: float) -> list[float]:
 def _tick(t_s: float, ticks: list[float]) -> str:
     text = wording.clock(t_s)
     return text if any(t % 1 for t in ticks) else text[:-2]
-
-
-def _legend(fig: go.Figure, names: dict[str, str], colours: Palette) -> None:
-    """One line for each detector; the points' colours mean labels, not detectors."""
-    for number, (detector, title) in enumerate(names.items()):
-        colour = colours.series[number % len(colours.series)]
-        fig.add_trace(
-            go.Scatter(
-                x=[None], y=[None], mode="lines", name=title, legendgroup=detector, showlegend=True,
-                line={"color": colour, "width": 2.4},
-            )
-        )  # fmt: skip
-    fig.update_layout(
-        showlegend=True,
-        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom", "font": {"size": 12}},
-    )

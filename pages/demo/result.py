@@ -51,8 +51,8 @@ class Result:
     def outputs(self) -> list[Any]:
         """In the order of :func:`filled`."""
         return [
-            self.column, *self.view, self.lines, self.fake, self.real, self.over_time, self.moment, self.frames, self.frame,
-            self.people, self.lips, self.sync, self.sync_words, self.facts,
+            self.column, *self.view, self.lines, self.fake, self.real, self.over_time, self.moment, self.frames,
+            self.frame, self.people, self.lips, self.sync, self.sync_words, self.facts,
         ]  # fmt: skip
 
 
@@ -94,8 +94,8 @@ def place_result() -> Result:
                 visible="hidden",
             )
     return Result(
-        column, verdict, scale, details, lines, fake, real, reset, consensus, over_time, timeline, moment, frames, frame,
-        people, lips, sync, sync_words, facts, downloads, saver,
+        column, verdict, scale, details, lines, fake, real, reset, consensus, over_time, timeline, moment, frames,
+        frame, people, lips, sync, sync_words, facts, downloads, saver,
     )  # fmt: skip
 
 
