@@ -18,6 +18,8 @@ from typing import Any, TextIO
 
 _request: ContextVar[str | None] = ContextVar("request", default=None)
 
+_LOGGERS = ("core", "pages")
+
 # What every record has; the rest came in through ``extra``.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request"}
 
@@ -41,24 +43,39 @@ class JsonFormatter(logging.Formatter):
         return json.dumps({**line, **extra}, ensure_ascii=True, default=str)
 
 
-class _Handler(logging.StreamHandler[TextIO]):
-    """Marks the handler of this module, and notes the request in the thread that logs."""
+class _Handler(logging.Handler):
+    """One JSON line a record, with the request of the thread that logs, to a stream or to what standard error is."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__()
+        self._stream = stream
+        self.setFormatter(JsonFormatter())
 
     def emit(self, record: logging.LogRecord) -> None:
         record.request = _request.get()
-        super().emit(record)
+        try:
+            out = self._stream or sys.stderr
+            out.write(self.format(record) + "\n")
+            out.flush()
+        except (OSError, ValueError):
+            self.handleError(record)
 
 
 def configure(level: int | str = logging.INFO, stream: TextIO | None = None) -> None:
     """Send what ``core`` and ``pages`` log to ``stream`` (standard error) as JSON lines. May be called again."""
-    for name in ("core", "pages"):
+    reset()
+    for name in _LOGGERS:
         logger = logging.getLogger(name)
-        for old in [h for h in logger.handlers if isinstance(h, _Handler)]:
-            logger.removeHandler(old)
-        handler = _Handler(stream or sys.stderr)
-        handler.setFormatter(JsonFormatter())
-        logger.addHandler(handler)
+        logger.addHandler(_Handler(stream))
         logger.setLevel(level)
+
+
+def reset() -> None:
+    """Take :func:`configure` back."""
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        logger.handlers = [h for h in logger.handlers if not isinstance(h, _Handler)]
+        logger.setLevel(logging.NOTSET)
 
 
 @contextmanager

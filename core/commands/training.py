@@ -25,13 +25,13 @@ def add(commands: Commands) -> None:
         parser = commands.add_parser(name, help=text)
         parser.add_argument("config", type=Path, metavar="CONFIG", help="a file of configs/training")
         parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the run (runs/<name of the config>)")
-        parser.set_defaults(run=run, act=_ACTS[name])
+        parser.set_defaults(run=run, act=_ACTS[name], verbose=True)
         if name != "export":
             parser.add_argument(
                 "--data",
                 type=Path,
                 metavar="FOLDER",
-                help="folder with manifest.csv and the media ($UNMASK_TRAINING_DATA, else data)",
+                help="folder with manifest.csv and the media ($UNMASK_DATA, else data)",
             )
         if name == "train":
             parser.add_argument("--fresh", action="store_true", help="do not go on from an earlier checkpoint")
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _data(args: argparse.Namespace) -> Path:
-    folder: Path = args.data or Path(os.environ.get("UNMASK_TRAINING_DATA", "data"))
+    folder: Path = args.data or Path(os.environ.get("UNMASK_DATA", "data"))
     if not (folder / "manifest.csv").is_file():
         raise NotFoundError(
             f"There is no manifest.csv in '{folder}'.", hint="Name the folder with the media: --data FOLDER."

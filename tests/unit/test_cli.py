@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,12 +17,19 @@ from typing import Any
 
 import pytest
 
+from core import logs
 from core.cli import main
 from core.errors import DamagedMediaError, InternalError
 from core.settings import ROOT, Settings
 from core.store.history import Store
 from core.types import Analysis, Label, Progress, Stage
 from tests.unit.store_samples import make_analysis, renamed
+
+
+@pytest.fixture(autouse=True)
+def logs_of_their_own() -> Iterator[None]:
+    yield
+    logs.reset()
 
 
 @dataclass
@@ -243,6 +251,7 @@ def analyse(source, settings, on_progress=None):
         time.sleep(60)
     return make_analysis(source.name)
 sys.modules["core.pipeline"] = types.SimpleNamespace(analyse=analyse)
+from core import logs
 from core.cli import main
 sys.exit(main(["analyse", *sys.argv[1:]]))
 """
@@ -345,7 +354,8 @@ def test_training_commands_reach_the_trainer(
 ) -> None:
     config, media = tmp_path / "c.yaml", tmp_path / "media"
     assert main(["train", str(config), "--data", str(media), "--out", "o", "--fresh"]) == 0
-    monkeypatch.setenv("UNMASK_TRAINING_DATA", str(media))
+    assert logging.getLogger("core").level == logging.INFO
+    monkeypatch.setenv("UNMASK_DATA", str(media))
     for command in ("train", "export", "calibrate", "evaluate"):
         assert main([command, str(config)]) == 0
     runs = Path("runs/c")

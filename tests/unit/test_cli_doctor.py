@@ -11,12 +11,18 @@ from typing import Any
 import pytest
 import yaml
 
-from core import registry
+from core import logs, registry
 from core.cli import main
 from core.commands import doctor
 from core.commands.doctor import Check, State
 from core.settings import Settings
 from tests.unit.store_samples import settings_in
+
+
+@pytest.fixture(autouse=True)
+def logs_of_their_own() -> Iterator[None]:
+    yield
+    logs.reset()
 
 
 @pytest.fixture

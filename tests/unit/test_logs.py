@@ -22,10 +22,7 @@ def stream() -> Iterator[io.StringIO]:
     text = io.StringIO()
     logs.configure(stream=text)
     yield text
-    for name in ("core", "pages"):
-        logger = logging.getLogger(name)
-        logger.handlers = [h for h in logger.handlers if not isinstance(h, logs._Handler)]
-        logger.setLevel(logging.NOTSET)
+    logs.reset()
 
 
 def _lines(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -89,3 +86,14 @@ def test_the_level_is_kept(stream: io.StringIO) -> None:
     LOG.info("quiet")
     LOG.warning("loud")
     assert [line["message"] for line in _lines(stream)] == ["loud"]
+
+
+def test_standard_error_is_looked_up_when_something_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure()
+    try:
+        LOG.error("seen")
+    finally:
+        logs.reset()
+    assert json.loads(capsys.readouterr().err)["message"] == "seen"
+    LOG.error("not seen")
+    assert capsys.readouterr().err == ""
