@@ -65,7 +65,7 @@ def _wire_run(do: Handlers, intake: Intake, status: gr.HTML, shown: gr.State, re
     }
     scroll: dict[str, Any] = {"fn": None, "js": _SCROLL, **_QUICK}
     work: dict[str, Any] = {
-        "fn": do.analyse,
+        "fn": do.run,
         "inputs": [intake.file, intake.preset],
         "outputs": [status, job, shown, intake.run, intake.stop],
         "concurrency_id": api.INFERENCE,

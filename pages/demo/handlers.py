@@ -60,7 +60,7 @@ class Handlers:
         hidden = gr.update(visible=False)
         return [waiting, hidden, hidden, hidden, gr.update(visible=True, interactive=True)]
 
-    def analyse(self, path: str | None, preset: str, request: gr.Request) -> Iterator[list[Any]]:
+    def run(self, path: str | None, preset: str, request: gr.Request) -> Iterator[list[Any]]:
         """(status, job, shown, run, stop) while the analysis runs and after it."""
         done = [gr.update(visible=True), gr.update(visible=False)]
         if not path:

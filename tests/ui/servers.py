@@ -17,7 +17,8 @@ from pathlib import Path
 
 from core.settings import ROOT
 
-_START_S = 150.0
+_START_S = 240.0
+_REFUSALS = ("InvalidPathError",)
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Server:
 
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def faults(self) -> list[str]:
+        """Tracebacks in the log, but for those of requests that were rightly refused."""
+        reports = self.said().split("Traceback (most recent call last)")[1:]
+        return [report for report in reports if not any(name in report for name in _REFUSALS)]
 
 
 def free_port() -> int:

@@ -163,7 +163,7 @@ def test_choosing_nothing_disables_the_button(handlers):
 
 def test_running_reports_stages_and_ends_with_a_result(handlers, pipeline, visit, tmp_path, settings):
     path = media.portrait(tmp_path / "пример.png", size=64)
-    steps = list(handlers.analyse(str(path), "default", visit))
+    steps = list(handlers.run(str(path), "default", visit))
     assert "Waiting for its turn" in steps[0][0]
     assert steps[-1][2].analysis.media.name == "пример.png"
     assert steps[-1][3]["visible"] is True
@@ -175,7 +175,7 @@ def test_running_reports_stages_and_ends_with_a_result(handlers, pipeline, visit
 )
 def test_a_failing_analysis_gives_message_and_hint_and_no_detail(handlers, pipeline, visit, tmp_path, name, words):
     path = media.blank(tmp_path / name)
-    *_, (status, _, shown, run, stop) = handlers.analyse(str(path), "default", visit)
+    *_, (status, _, shown, run, stop) = handlers.run(str(path), "default", visit)
     assert words in status["value"]
     assert "What you can do" in status["value"]
     assert "secret" not in status["value"]
@@ -184,7 +184,7 @@ def test_a_failing_analysis_gives_message_and_hint_and_no_detail(handlers, pipel
 
 
 def test_without_a_file_the_page_says_so(handlers, visit):
-    ((status, *_),) = handlers.analyse(None, "default", visit)
+    ((status, *_),) = handlers.run(None, "default", visit)
     assert "No file was chosen." in status["value"]
 
 
