@@ -21,9 +21,12 @@ from tests.media_clips import (
     SOUND_HZ,
     frame_number,
     garbled_picture_clip,
+    garbled_sound_clip,
     landscape_clip,
     numbered,
     numbered_clip,
+    remuxed,
+    repeated,
     rotated_clip,
     silence,
     silent_clip,
@@ -41,11 +44,11 @@ from tests.media_drawing import RGB, head, loudness, meadow, place, speaking, ta
 
 __all__ = [
     "HOSTILE_NAMES", "RGB", "SOUND_HZ", "Samples", "animated", "blank", "bomb", "bytes_of", "cmyk", "empty",
-    "exif_rotated", "foreign", "frame_number", "garbled_picture_clip", "grey16", "head", "landscape",
-    "landscape_clip", "loudness", "meadow", "noise", "numbered", "numbered_clip", "palette", "place", "portrait",
-    "rgba", "rotated_clip", "save", "silence", "silent_clip", "speaking", "speech", "speech_with_cover", "talking",
-    "talking_clip", "ten_faces", "truncated", "two_people_clip", "vfr_clip", "vfr_ticks", "voice", "write_clip",
-    "write_sound", "zero_frame_clip",
+    "exif_rotated", "foreign", "frame_number", "garbled_picture_clip", "garbled_sound_clip", "grey16", "head",
+    "landscape", "landscape_clip", "loudness", "meadow", "noise", "numbered", "numbered_clip", "palette", "place",
+    "portrait", "remuxed", "repeated", "rgba", "rotated_clip", "save", "silence", "silent_clip", "speaking", "speech",
+    "speech_with_cover", "talking", "talking_clip", "ten_faces", "truncated", "two_people_clip", "vfr_clip",
+    "vfr_ticks", "voice", "write_clip", "write_sound", "zero_frame_clip",
 ]  # fmt: skip
 
 HOSTILE_NAMES = (

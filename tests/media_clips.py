@@ -208,20 +208,56 @@ def zero_frame_clip(path: Path) -> Path:
     return path
 
 
-def garbled_picture_clip(path: Path, *, seconds: float = 2.0, seed: int = 0) -> Path:
+def garbled_picture_clip(path: Path, *, seconds: float = 2.0) -> Path:
     """A clip whose picture packets are noise while its sound is sound."""
-    rng = np.random.default_rng(seed)
+    return _garbled(path, "video", seconds)
+
+
+def garbled_sound_clip(path: Path, *, seconds: float = 2.0) -> Path:
+    """A clip whose sound packets are noise while its picture is a picture."""
+    return _garbled(path, "audio", seconds)
+
+
+def _garbled(path: Path, kind: str, seconds: float) -> Path:
+    rng = np.random.default_rng(0)
     good = talking_clip(path.with_name(f"good-{path.name}"), seconds=seconds)
     with av.open(str(good)) as source, av.open(str(path), "w") as out:
-        tracks = {s.index: out.add_stream_from_template(s) for s in source.streams}
+        tracks = [out.add_stream_from_template(s) for s in source.streams]
         for packet in source.demux():
-            if packet.dts is None:
+            if not packet.size:
                 continue
             index, copy = packet.stream.index, packet
-            if packet.stream.type == "video":
+            if packet.stream.type == kind:
                 copy = av.Packet(rng.bytes(packet.size))
                 copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
             copy.stream = tracks[index]
             out.mux(copy)
     good.unlink()
+    return path
+
+
+def remuxed(path: Path, source: Path, **options: str) -> Path:
+    """The packets of ``source`` in another container, or the same one written with other muxer ``options``."""
+    with av.open(str(source)) as reader, av.open(str(path), "w", options=options) as out:
+        tracks = [out.add_stream_from_template(s) for s in reader.streams]
+        for packet in reader.demux():
+            if packet.size:
+                packet.stream = tracks[packet.stream.index]
+                out.mux(packet)
+    return path
+
+
+def repeated(path: Path, source: Path, times: int) -> Path:
+    """The picture packets of ``source`` (a 3 s MP4 of :func:`numbered_clip`) again and again: a long file, cheaply."""
+    with av.open(str(source)) as reader, av.open(str(path), "w") as out:
+        stream = reader.streams.video[0]
+        packets = [(bytes(p), p.pts or 0, p.dts or 0, p.is_keyframe) for p in reader.demux(stream) if p.size]
+        length = stream.duration or 0
+        track = out.add_stream_from_template(stream)
+        for i in range(times):
+            for content, pts, dts, key in packets:
+                packet: Any = av.Packet(content)
+                packet.pts, packet.dts, packet.is_keyframe = pts + i * length, dts + i * length, key
+                packet.time_base, packet.stream = stream.time_base, track
+                out.mux(packet)
     return path

@@ -51,7 +51,7 @@ def speaking(portrait: RGB, opening: float, sway: float) -> RGB:
     source = np.where(below, np.maximum(lips, y - drop), y)
     rgb = cv2.remap(portrait, x * size, source.astype(np.float32) * size, cv2.INTER_LINEAR)
     rgb[gap] = (95, 40, 40)
-    turn = cv2.getRotationMatrix2D((size / 2, size), 3 * sway, 1.0)
+    turn = np.asarray(cv2.getRotationMatrix2D((size / 2, size), 3 * sway, 1.0), np.float64)
     turn[:, 2] += np.array([0.03, 0.01]) * size * sway
     return np.asarray(cv2.warpAffine(rgb, turn, (size, size), borderMode=cv2.BORDER_REFLECT), np.uint8)
 

@@ -42,7 +42,7 @@ def picture_times(path: Path, format_: str) -> Times:
                 delays.append(delay if delay >= 0.011 else _DEFAULT_DELAY_S)
         except (struct.error, IndexError):
             pass
-    starts = [0.0, *accumulate(delays)]
+    starts = [round(t, 6) for t in (0.0, *accumulate(delays))]
     return Times(tuple(starts[:-1]), starts[-1])
 
 

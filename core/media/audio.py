@@ -143,13 +143,18 @@ class _Mixer:
         """Frames of a changed rate or layout need a new resampler."""
         frame.pts = None
         if self._resampler is None:
-            self._resampler = av.AudioResampler("fltp", "mono", self._rate)
+            self._resampler = _resampler(self._rate)
         try:
             return iter(list(_drained(self._resampler, frame)))
         except ValueError:
             rest = list(_drained(self._resampler, None))
-            self._resampler = av.AudioResampler("fltp", "mono", self._rate)
+            self._resampler = _resampler(self._rate)
             return iter([*rest, *_drained(self._resampler, frame)])
+
+
+def _resampler(rate_hz: int) -> av.AudioResampler:
+    """To mono; the weights of the channels sum to one, so that loud stereo does not clip."""
+    return av.AudioResampler("fltp", "mono", rate_hz, options={"rematrix_maxval": "1.0"})
 
 
 def _drained(resampler: av.AudioResampler | None, frame: AudioFrame | None) -> Iterator[PCM]:

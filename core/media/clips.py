@@ -60,7 +60,8 @@ class VideoClip:
         if ends is None:
             raise DamagedMediaError("The length of the video is unknown.", hint="Export it again as MP4.")
         fps = info.fps or _USUAL_FPS
-        self.span = Span(*ends, fps, info.gop_frames / fps if info.gop_frames else _LONG_GOP_S)
+        pixels = (info.width or 1920) * (info.height or 1080)
+        self.span = Span(*ends, fps, info.gop_frames / fps if info.gop_frames else _LONG_GOP_S, pixels)
 
     def _open(self, exact: bool) -> VideoReader:
         return VideoReader(
@@ -98,7 +99,7 @@ class AnimationClip:
         if not self._times.start_s:
             raise DamagedMediaError("The animation holds no picture.", hint="Copy or export it again from its source.")
         fps = len(self._times.start_s) / max(self._times.end_s, 1e-3)
-        self.span = Span(0.0, self._times.end_s, fps, gop_s=0.0)
+        self.span = Span(0.0, self._times.end_s, fps, gop_s=0.0, pixels=1)
 
     def position(self, t_s: float) -> int:
         """Position of the picture that is shown at ``t_s``."""

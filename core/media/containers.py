@@ -33,7 +33,7 @@ DEMUXERS = (
 
 DECODER_FAULTS: tuple[type[Exception], ...] = (
     av.FFmpegError, OSError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RuntimeError,
-    SyntaxError, EOFError, struct.error, zlib.error,
+    AssertionError, SyntaxError, EOFError, struct.error, zlib.error,
 )  # fmt: skip
 """What decoders of pictures and sound raise on damaged input. WorkbenchError is never among them."""
 
@@ -45,6 +45,7 @@ MAX_SAMPLE_RATE_HZ = 768_000
 _OPEN_TIMEOUT_S = 60.0
 _READ_TIMEOUT_S = 60.0
 _MAX_FAULTS = 200
+_MAX_DROPPED = 900
 _NOT_A_PICTURE_TRACK = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
 
@@ -125,21 +126,33 @@ class Decoding:
         self._container = container
         self._stream = stream
         self._max_packets = max_packets
+        self._await_key = 0
         self.packets = 0
         self.faults = 0
+
+    def await_key(self) -> None:
+        """After a seek: drop packets until a key frame comes, for nothing can be decoded before it."""
+        self._await_key = _MAX_DROPPED
 
     def __iter__(self) -> Iterator[VideoFrame | AudioFrame]:
         stop_at = self.faults + _MAX_FAULTS
         while self.faults < stop_at:
             try:
                 for packet in self._container.demux(self._stream):
-                    yield from self._decode(packet)
                     self.packets += 1
+                    if self._is_awaited(packet):
+                        yield from self._decode(packet)
                     if self.faults >= stop_at or self.packets == self._max_packets:
                         return
                 return
             except DECODER_FAULTS:
                 self.faults += 1
+
+    def _is_awaited(self, packet: av.Packet[Any]) -> bool:
+        if packet.is_keyframe or not packet.size:
+            self._await_key = 0
+        self._await_key = max(0, self._await_key - 1)
+        return self._await_key == 0
 
     def _decode(self, packet: av.Packet[Any]) -> list[VideoFrame | AudioFrame]:
         try:

@@ -45,7 +45,6 @@ _Pick: TypeAlias = Callable[[av.container.InputContainer], VideoStream | AudioSt
 
 _PACKETS_TRIED = 300
 _SURE_FRAMES = 5
-_UNSAFE = ("Cc", "Cf", "Cs", "Cn")
 _ANIMATION_NAMES = {"GIF": "gif", "WEBP": "webp", "PNG": "apng"}
 _PICTURE_NAMES = {"MPO": "jpeg", "HEIF": "heic"}
 
@@ -84,7 +83,7 @@ def clean_name(name: str) -> str:
     :data:`MAX_NAME` characters, never empty."""
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
     spaced = (" " if c.isspace() else c for c in last)
-    tidy = " ".join("".join(c for c in spaced if unicodedata.category(c) not in _UNSAFE).split())
+    tidy = " ".join("".join(c for c in spaced if c.isprintable()).split())
     if not tidy.strip("."):
         return "file"
     if len(tidy) > MAX_NAME:

@@ -50,7 +50,8 @@ def _exif_hints(exif: Image.Exif, format_: str) -> list[str]:
     make, model, software = (_tidy(exif.get(tag)) for tag in _EXIF_TAGS)
     told = []
     if make or model:
-        told.append(f"EXIF names the camera {' '.join(filter(None, (make, model)))}.")
+        named = model if make and model.lower().startswith(make.lower().split()[0]) else f"{make} {model}".strip()
+        told.append(f"EXIF names the camera {named}.")
     elif format_ in ("JPEG", "MPO", "HEIF"):
         told.append("No camera is named: the original camera facts are missing, as after upload to most platforms.")
     if software:

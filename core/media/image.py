@@ -110,31 +110,46 @@ def _readable_part(ref: MediaRef, image: Image.Image, limits: Limits) -> tuple[I
     present = _rows_present(picture) if picture is not None else np.zeros(1, bool)
     share = float(present.mean())
     if picture is None or share < _MIN_READABLE:
-        raise DamagedMediaError(f"Only {share:.0%} of the picture can be read.", hint=_CUT_OFF_HINT)
-    exif = picture.getexif()
+        told = f"Only {share:.0%} of the picture can be read." if share > 0 else "The picture cannot be decoded."
+        raise DamagedMediaError(told, hint=_CUT_OFF_HINT)
+    if share == 1.0:
+        return picture, ["The picture is damaged or cut off: fine detail may be missing."]
+    return _crop_to(picture, present), [f"The picture is damaged or cut off: about {share:.0%} of it was read."]
+
+
+def _crop_to(picture: Image.Image, present: npt.NDArray[np.bool_]) -> Image.Image:
+    """The rows that are there; gaps between them, which interlacing leaves, are closed by the row above."""
     rows = np.flatnonzero(present)
     part = picture.crop((0, int(rows[0]), picture.width, int(rows[-1]) + 1))
-    part.getexif().update(exif)
-    return part, [f"The picture is damaged or cut off: about {share:.0%} of it was read."]
+    part.getexif().update(picture.getexif())
+    for y in np.flatnonzero(~present[rows[0] : rows[-1] + 1]):
+        part.paste(part.crop((0, int(y) - 1, part.width, int(y))), (0, int(y)))
+    return part
 
 
 def _salvage(ref: MediaRef, image: Image.Image, limits: Limits) -> Image.Image | None:
     """What the decoder had written when it failed. JPEG gets an end mark, which makes its decoder finish."""
+    end = b"\xff\xd9" if image.format in ("JPEG", "MPO") else b""
     try:
-        if image.format not in ("JPEG", "MPO"):
-            return image._new(image.im)
-        with open_image(io.BytesIO(ref.path.read_bytes() + b"\xff\xd9"), limits) as mended:
-            mended.load()
-            return mended
+        with open_image(io.BytesIO(ref.path.read_bytes() + end), limits) as again:
+            try:
+                again.load()
+            except DECODER_FAULTS:
+                return again._new(again.im)
+            return again
     except READ_FAULTS:
         return None
 
 
 def _rows_present(picture: Image.Image) -> npt.NDArray[np.bool_]:
     """bool[H]: rows that hold data. Decoders leave missing rows at zero, the JPEG decoder at a uniform grey."""
-    rows = np.asarray(picture).reshape(picture.height, -1)
-    missing = rows[-1] if picture.format in ("JPEG", "MPO") else np.zeros_like(rows[-1])
-    return np.asarray((rows != missing).any(axis=1))
+    rows = np.asarray(picture).reshape(picture.height, picture.width, -1)
+    missing = np.zeros_like(rows[-1])
+    if picture.format in ("JPEG", "MPO"):
+        if np.ptp(rows[-1], axis=0).max() > 0:
+            return np.ones(picture.height, bool)
+        missing = rows[-1]
+    return np.asarray((rows != missing).any(axis=(1, 2)))
 
 
 def to_rgb(image: Image.Image) -> RGB:

@@ -23,6 +23,7 @@ MAX_SIDE_PX = 1920
 """Longer side of delivered frames, in px; larger ones are made smaller."""
 
 _NO_SEEK_S = 1.0
+_NO_SEEK_INEXACT_S = 60.0  # time stamps after a seek in MPEG program streams are half a frame off
 _INDEXED = ("mov,", "matroska", "avi")
 _INDEX_REACH_S = 15.0
 _STEPS_BACK_S = (0.0, 2.0, 10.0, 40.0)
@@ -128,7 +129,8 @@ class VideoReader:
         ``slack_s`` after ``tick`` comes out. What was found first is taken if nothing better is.
         """
         first_tick = self._stream.start_time or 0
-        if self._decoding.packets == 0 and (tick - first_tick) * self.tick_s <= _NO_SEEK_S:
+        near_s = _NO_SEEK_INEXACT_S if self._container.format.name == "mpeg" else _NO_SEEK_S
+        if self._decoding.packets == 0 and (tick - first_tick) * self.tick_s <= near_s:
             return self.frames()
         fallback: int | None = None
         for back_s in _STEPS_BACK_S:
@@ -138,7 +140,7 @@ class VideoReader:
             if first is not None and ((first.pts or 0) <= tick + slack_s / self.tick_s or start == first_tick):
                 return chain((first,), frames)
             fallback = start if fallback is None and first is not None else fallback
-            if start == first_tick or self.key_before(tick) is not None:
+            if start == first_tick or (first is None and self.key_before(tick) is not None):
                 break
         return self._seek(fallback) if fallback is not None else iter(())
 
@@ -147,6 +149,7 @@ class VideoReader:
             self._container.seek(tick, stream=self._stream, backward=True)
         except DECODER_FAULTS:
             return iter(())
+        self._decoding.await_key()
         return self.frames()
 
     def key_before(self, tick: int) -> int | None:

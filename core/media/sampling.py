@@ -15,8 +15,11 @@ from av.video.frame import VideoFrame
 
 from core.media.reader import VideoReader
 
-RUN_FRAMES = 1500
-"""Clips with at most this many frames are decoded in one run."""
+RUN_PIXELS = 2_000_000_000
+"""Clips with at most this many pixels in all their frames (72 s of 720p, 8 s of 4K) are decoded in one run; small
+frames count as :data:`SMALL_PIXELS`."""
+
+SMALL_PIXELS = 800_000
 
 _FORWARD_FRAMES = 60
 _LAST_FRAME_HOLDS_S = 1.0
@@ -24,12 +27,14 @@ _LAST_FRAME_HOLDS_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a clip to be sampled, in seconds, with the frame rate that is expected there."""
+    """A stretch of a clip to be sampled, in seconds, with the frame rate, distance of key frames and pixels a frame
+    that are expected there."""
 
     start_s: float
     end_s: float
     fps: float
     gop_s: float
+    pixels: int
 
     @property
     def expected_frames(self) -> float:
@@ -38,7 +43,7 @@ class Span:
     @property
     def exact(self) -> bool:
         """Whether every moment is worth decoding up to."""
-        return self.expected_frames <= RUN_FRAMES
+        return self.expected_frames * max(self.pixels, SMALL_PIXELS) <= RUN_PIXELS
 
 
 def bin_centres(span: Span, count: int) -> list[float]:
@@ -129,10 +134,12 @@ def _advance(cursor: _Cursor, tick: int, exact: bool, fresh: bool, delivered: in
 
 
 def _seeking_pays(reader: VideoReader, cursor: _Cursor, tick: int, span: Span) -> bool:
-    """Whether a key frame lies between here and ``tick``."""
+    """Whether a key frame lies between here and ``tick``; short clips are decoded in one run while it lasts."""
     here = cursor.now.pts if cursor.now is not None else None
     if here is None:
         return True
+    if span.exact and not cursor.ended:
+        return False
     key = reader.key_before(tick)
     if key is not None:
         return key > here

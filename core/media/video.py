@@ -96,6 +96,9 @@ def _clips(ref: MediaRef, info: MediaInfo, limits: Limits) -> Generator[tuple[Cl
 
 def _sample(clip: Clip, info: MediaInfo, sampling: Sampling, tell: OnFrame, rate: Rate) -> tuple[Taken, list[str]]:
     span = clip.span
+    if sampling.strategy == "auto":
+        is_short = span.end_s - span.start_s < sampling.all_below_s
+        sampling = sampling.model_copy(update={"strategy": "all" if is_short else "uniform"})
     taken, warnings = _take(clip, span, info, sampling, tell, rate)
     if not taken.lost_s or not taken.frames:
         return taken, warnings
@@ -114,8 +117,6 @@ def _take(
     affordable = _affordable(info)
     count = min(sampling.frames, affordable)
     strategy = sampling.strategy
-    if strategy == "auto":
-        strategy = "all" if span.end_s - span.start_s < sampling.all_below_s else "uniform"
     if strategy == "scene":
         return by_scene(clip, span, count, tell), []
     if strategy == "quality":
