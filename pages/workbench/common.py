@@ -41,8 +41,9 @@ _STYLE = """
 .stMainBlockContainer h3 { font-size: .95rem; padding: .2rem 0; }
 .stMainBlockContainer li { margin: 0 0 .1rem .8rem; }
 .stMainBlockContainer .stElementContainer:has(> .stBidiComponent) { position: absolute; width: 0; }
-.st-key-medium :is(img, video) { max-height: 66vh; width: auto; max-width: 100%; object-fit: contain; }
-.stMainBlockContainer button code { font-size: .75em; padding: .1em .35em; }
+.st-key-medium :is(img, video) { max-height: 66vh; width: auto; max-width: 100%; object-fit: contain; object-position: left; }
+.stMainBlockContainer button code { font-size: .72em; padding: 0 .35em; color: inherit; opacity: .75;
+  background: none; border: 1px solid currentColor; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 4rem .8rem 2rem; } }
 </style>
 """
