@@ -115,7 +115,7 @@ def main(argv: list[str] | None = None) -> None:
     """``python -m core.training.calibrate --config FILE --data FOLDER``."""
     parser = argparse.ArgumentParser(description="Fit the calibration of a detector and write it into its card.")
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_DATA"))
+    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_TRAINING_DATA"))
     parser.add_argument("--store", type=Path, default=Path("runs/crops"))
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

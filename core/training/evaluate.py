@@ -31,6 +31,7 @@ from core.training.validation import ValidationSet, make_validation
 
 log = logging.getLogger(__name__)
 DOCS = ROOT / "docs" / "measured"
+ROUNDS = 500
 Scores = npt.NDArray[np.float64]
 
 
@@ -80,7 +81,7 @@ class Evaluation:
         p: Scores,
         groups: Sequence[str] | None = None,
     ) -> None:
-        found = metrics.bootstrap(measure, fake, p, groups)
+        found = metrics.bootstrap(measure, fake, p, groups, rounds=ROUNDS)
         if np.isfinite(found.value):
             value, low, high = (round(v, 4) for v in (found.value, found.low, found.high))
             self.figures.append(Figure(group, name, value, low, high, found.n))
@@ -231,7 +232,7 @@ def main(argv: list[str] | None = None) -> None:
     """``python -m core.training.evaluate --config FILE --data FOLDER``."""
     parser = argparse.ArgumentParser(description="Measure a shipped detector; update its card and docs/measured.")
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_DATA"))
+    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_TRAINING_DATA"))
     parser.add_argument("--store", type=Path, default=Path("runs/crops"))
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
     """``python -m core.training.sheets --config FILE --out FOLDER``."""
     parser = argparse.ArgumentParser(description="Write contact sheets of the worst errors on held-out people.")
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_DATA"))
+    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_TRAINING_DATA"))
     parser.add_argument("--store", type=Path, default=Path("runs/crops"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=32)

@@ -245,7 +245,7 @@ def main(argv: list[str] | None = None) -> None:
     """``python -m core.training.train --config FILE --data FOLDER --out FOLDER``."""
     parser = argparse.ArgumentParser(description="Train a detector from a configuration file.")
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_DATA"))
+    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_TRAINING_DATA"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--fresh", action="store_true", help="do not resume")
@@ -255,7 +255,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.threads:
         config = config.model_copy(update={"threads": args.threads})
     if args.data is None:
-        parser.error("give --data or set UNMASK_DATA")
+        parser.error("give --data or set UNMASK_TRAINING_DATA")
     prepared = prepare(config, Path(args.data), args.out.parent / "crops")
     train(config, prepared, args.out, resume=not args.fresh)
 

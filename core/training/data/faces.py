@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from core.faces.detect import FaceFinder
+from core.settings import FaceSettings
 from core.types import RGB
 
 log = logging.getLogger(__name__)
@@ -64,40 +66,15 @@ def open_pictures(path: Path, modality: str, frames: int) -> Iterator[tuple[floa
 
 
 class Finder:
-    """The largest face by MTCNN (Zhang et al., 2016) with the weights of the facenet-pytorch wheel."""
+    """The largest face of a picture, by the finder of the workbench: trained on is what is analysed."""
 
-    def __init__(self, *, working_px: int = 640, min_confidence: float = 0.9) -> None:
-        from facenet_pytorch import MTCNN
-
-        self._net = MTCNN(keep_all=True, device="cpu", min_face_size=20, post_process=False)
-        self._working_px = working_px
-        self._min_confidence = min_confidence
+    def __init__(self, settings: FaceSettings | None = None, device: str = "cpu") -> None:
+        self._finder = FaceFinder(settings or FaceSettings(), device)
 
     def largest(self, rgb: RGB) -> Found | None:
-        """The largest face surer than the limit, else None. Sought in a copy of at most ``working_px``, not smaller
-        than 300 px (small pictures are enlarged)."""
-        zoom = _zoom(max(rgb.shape[:2]), self._working_px)
-        small = rgb if zoom == 1.0 else cv2.resize(rgb, None, fx=zoom, fy=zoom, interpolation=_how(zoom))
-        boxes, scores, points = self._net.detect(np.ascontiguousarray(small), landmarks=True)
-        faces = _found(boxes, scores, points, zoom)
-        good = [f for f in faces if f.confidence >= self._min_confidence]
-        return max(good, key=lambda f: f.size_px, default=None)
-
-
-def _zoom(longer: int, working_px: int) -> float:
-    if longer > working_px:
-        return working_px / longer
-    return 300.0 / longer if longer < 300 else 1.0
-
-
-def _how(zoom: float) -> int:
-    return cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
-
-
-def _found(boxes: object, scores: Sequence[float], points: object, zoom: float) -> list[Found]:
-    if boxes is None:
-        return []
-    return [
-        Found((np.asarray(b) / zoom).astype(np.float32), (np.asarray(p) / zoom).astype(np.float32), float(s))
-        for b, s, p in zip(np.asarray(boxes), scores, np.asarray(points), strict=True)
-    ]
+        """The largest face of uint8[H, W, 3], None where there is none."""
+        faces = self._finder.find([rgb])[0]
+        if not faces:
+            return None
+        face = faces[0]
+        return Found(np.asarray(face.box, np.float32), np.asarray(face.landmarks, np.float32), face.confidence)

@@ -42,7 +42,7 @@ def read_manifest(root: Path, *, modalities: Iterable[str] = ("image", "video"))
     path = root / "manifest.csv"
     if not path.is_file():
         raise NotFoundError(
-            f"There is no manifest.csv in {root}.", hint="Give the data folder with --data or in UNMASK_DATA."
+            f"There is no manifest.csv in {root}.", hint="Give the data folder with --data or in UNMASK_TRAINING_DATA."
         )
     wanted = set(modalities)
     try:
