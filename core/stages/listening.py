@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from core.media.video import read_window
 from core.stages.context import Context
 from core.stages.reading import Material
-from core.sync.correlation import METHOD, mouth_motion, pick_window, sync_curve
+from core.sync.correlation import METHOD, pick_window, sync_curve
+from core.sync.mouth import mouth_motion
 from core.types import FaceTrack, MediaKind, Status, SyncCurve
 
 SYNC_FPS = 25.0

@@ -1,0 +1,80 @@
+"""What is shipped: weights that are the ones on their cards, golden logits, and the verdicts of the examples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.detectors.base import load_detector
+from core.detectors.weights import file_sha256, verified
+from core.examples import examples
+from core.pipeline import analyse
+from core.registry import card, detector_ids, ensemble, ensemble_ids
+from core.settings import SHIPPED_WEIGHTS, Settings, build_settings
+from core.training.export import golden_input
+from core.types import Analysis, Label, Status
+
+SHIPPED = [name for name in detector_ids() if (SHIPPED_WEIGHTS / card(name).weights.file).is_file()]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return build_settings(data_dir=tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def results(settings: Settings) -> dict[str, Analysis]:
+    """The analysis of each example by its file name's stem."""
+    return {e.path.stem: analyse(e.path, settings) for e in examples(settings)}
+
+
+def test_something_is_shipped() -> None:
+    assert SHIPPED
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_weights_are_those_of_the_card_and_the_manifest(name: str, settings: Settings) -> None:
+    path, spec = verified(card(name), settings), card(name).weights
+    manifest = json.loads((SHIPPED_WEIGHTS / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest[name]["sha256"] == spec.sha256 == file_sha256(path)
+    assert path.stat().st_size == spec.size_bytes == manifest[name]["size_bytes"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_golden_logit_is_reproduced(name: str, settings: Settings) -> None:
+    detector, golden = load_detector(card(name), verified(card(name), settings), "cpu"), card(name).golden
+    assert golden is not None, "a shipped detector has a golden value on its card"
+    logit = detector.logits(golden_input(golden.seed, card(name).input.size)[None])[0]
+    assert logit == pytest.approx(golden.logit, abs=golden.tolerance)
+
+
+@pytest.mark.parametrize("name", ensemble_ids())
+def test_presets_name_detectors_that_are_there(name: str) -> None:
+    assert {m.detector for m in ensemble(name).members} <= set(detector_ids())
+
+
+def test_weights_are_safetensors_with_a_manifest_entry_each() -> None:
+    files = {p.name for p in SHIPPED_WEIGHTS.iterdir()} - {"manifest.json", "README.md"}
+    assert files == {card(name).weights.file for name in SHIPPED}
+    assert all(Path(name).suffix == ".safetensors" for name in files)
+
+
+def test_the_real_example_is_not_called_fake(results: dict[str, Analysis]) -> None:
+    assert results["portrait"].verdict.label in {Label.REAL, Label.UNCERTAIN}
+
+
+def test_the_blended_example_scores_higher_than_the_real_one(results: dict[str, Analysis]) -> None:
+    real, fake = results["portrait"].verdict.p_fake, results["self-blended"].verdict.p_fake
+    assert real is not None and fake is not None and fake > real + 0.1
+
+
+def test_the_landscape_is_not_applicable(results: dict[str, Analysis]) -> None:
+    assert results["landscape"].verdict.label is Label.NOT_APPLICABLE
+
+
+def test_the_talking_example_has_lanes_and_a_sync_curve(results: dict[str, Analysis]) -> None:
+    talking = results["talking-portrait"]
+    assert len(talking.tracks) == 1 and len(talking.timelines[0].t_s) >= 16
+    assert talking.sync[0].status is Status.OK and abs(talking.sync[0].best_offset_ms or 999) <= 80
