@@ -76,8 +76,9 @@ class Metric(_CardPart):
 
 
 class CardLimits(_CardPart):
+    """Below these the detector answers "not applicable"."""
+
     min_face_px: float = 40.0
-    min_speech_s: float = 0.0
 
 
 class Golden(_CardPart):
@@ -193,3 +194,8 @@ def implementation(detector_card: Card) -> Any:
 
 def member_cards(preset: Ensemble) -> Iterable[Card]:
     return (card(member.detector) for member in preset.members)
+
+
+def smallest_face_px(preset: Ensemble) -> float:
+    """Shorter side in px that a face needs for every member of ``preset`` to vote on it."""
+    return max(c.limits.min_face_px for c in member_cards(preset))

@@ -54,7 +54,6 @@ class FaceSettings(_Part):
     finder: Literal["mtcnn"] = "mtcnn"
     working_px: int = Field(default=640, ge=160, description="longer side of the copy in which faces are sought")
     min_confidence: Fraction = 0.90
-    min_size_px: float = Field(default=40.0, ge=12.0, description="smaller faces are shown but do not vote")
     max_faces: int = Field(default=16, ge=1)
     min_frames: int = Field(default=4, ge=1, description="frames of a clip a person needs to drive the verdict")
 
@@ -89,7 +88,6 @@ class Settings(BaseSettings):
     preset: str = "default"
     data_dir: Path = Field(default=ROOT / "var")
     weights_dir: Path | None = Field(default=None, description="further folder in which weights are sought")
-    offline: bool = False
     limits: Limits = Limits()
     sampling: Sampling = Sampling()
     faces: FaceSettings = FaceSettings()

@@ -7,9 +7,10 @@ import streamlit as st
 from core import wording
 from core.figures import consensus_bars, face_quality, sync_curve, verdict_bar
 from core.fusion.verdict import relabel
+from core.registry import ensemble, smallest_face_px
 from core.types import Analysis, MediaKind, Thresholds
 from pages.workbench import tables
-from pages.workbench.common import LABEL_COLOURS, bullets, escape, guarded, settings, store, theme
+from pages.workbench.common import LABEL_COLOURS, bullets, escape, guarded, store, theme
 from pages.workbench.downloads import download_buttons
 from pages.workbench.frames import over_time, picture
 from pages.workbench.labels import label_panel
@@ -108,7 +109,7 @@ def _details(analysis: Analysis, place: str) -> None:
     with people:
         tables.people(analysis)
         if analysis.media.info.kind is MediaKind.VIDEO and analysis.tracks:
-            figure = face_quality(analysis, min_size_px=settings().faces.min_size_px, theme=theme())
+            figure = face_quality(analysis, min_size_px=smallest_face_px(ensemble(analysis.preset)), theme=theme())
             st.plotly_chart(figure, theme=None, config=_QUIET, key=f"quality-{place}", alt="Face size over time")
     with sound:
         _sound(analysis, place)

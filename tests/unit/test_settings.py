@@ -103,7 +103,7 @@ def test_result_facts_hold_what_changes_a_result_and_nothing_else() -> None:
     facts = build_settings().result_facts()
     assert set(facts) == {"preset", "limits", "sampling", "faces", "enhance"}
     assert build_settings(sampling={"frames": 5}).result_facts() != facts
-    assert build_settings(runtime={"batch": 2}, cache={"enabled": False}, offline=True).result_facts() == facts
+    assert build_settings(runtime={"batch": 2}, cache={"enabled": False}).result_facts() == facts
 
 
 def test_the_process_wide_settings_are_read_once() -> None:
