@@ -23,7 +23,8 @@ def find_people(frames: Sequence[Frame], context: Context) -> tuple[tuple[FaceTr
     def done(count: int) -> None:
         context.step(count / len(frames), f"{count} of {len(frames)} frames" + (f", {what}" if what else ""))
 
-    with context.pool.lease(f"faces:{settings.model_dump_json()}", lambda device: FaceFinder(settings, device)) as finder:
+    key = f"faces:{settings.model_dump_json()}"
+    with context.pool.lease(key, lambda device: FaceFinder(settings, device)) as finder:
         found = finder.find(copies, done)
     tracks = track(found, [f.t_s for f in frames], [f.rgb for f in frames], cuts(frames))
     sampled = tuple(SampledFrame(f.index, f.t_s, note) for f, note in zip(frames, notes, strict=True))

@@ -72,7 +72,7 @@ def reshape(state: dict[str, torch.Tensor], key: str) -> None:
 
 
 @pytest.mark.parametrize(("spoil", "word"), [(drop, "missing"), (rename, "unexpected"), (reshape, "wrong shape")])
-def test_a_file_that_does_not_fit_is_refused_by_name(network, tmp_path: Path, spoil, word: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_that_does_not_fit_is_refused_by_name(network, tmp_path: Path, spoil, word: str) -> None:
     state = dict(network.state_dict())
     spoil(state, "head.weight")
     save_file(state, tmp_path / "w.safetensors")
