@@ -128,11 +128,12 @@ def loudness(seed: int = _SEED) -> npt.NDArray[np.float64]:
     return out
 
 
-def talking_frames(envelope: npt.NDArray[np.float64]) -> Iterator[RGB]:
-    """The portrait, its head swaying a little and its mouth opened by the loudness: uint8[480, 480, 3] at 25 fps."""
+def talking_frames(picture: RGB, envelope: npt.NDArray[np.float64]) -> Iterator[RGB]:
+    """The portrait, or a changed copy of it, its head swaying a little and its mouth opened by the loudness:
+    uint8[480, 480, 3] at 25 fps."""
     left, top, side = _CLIP_SQUARE
     zoom = _CLIP_PX / side
-    head = portrait()[top : top + side, left : left + side]
+    head = picture[top : top + side, left : left + side]
     still = np.asarray(cv2.resize(head, (_CLIP_PX, _CLIP_PX), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
     points = (np.asarray(LANDMARKS, dtype=np.float32) - np.array([left, top], dtype=np.float32)) * zoom
     ys, xs = np.mgrid[0:_CLIP_PX, 0:_CLIP_PX].astype(np.float32)
@@ -194,6 +195,14 @@ def _write_landscape(path: Path) -> None:
 
 
 def _write_talking(path: Path) -> None:
+    _write_clip(path, portrait())
+
+
+def _write_talking_blended(path: Path) -> None:
+    _write_clip(path, self_blended())
+
+
+def _write_clip(path: Path, picture: RGB) -> None:
     envelope = loudness()
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=_FPS, options={"crf": "18", "preset": "veryfast", "threads": "1"})
@@ -201,7 +210,7 @@ def _write_talking(path: Path) -> None:
         video.pix_fmt = "yuv420p"
         audio = container.add_stream("aac", rate=_SR_HZ, layout="mono")
         audio.bit_rate = 96_000
-        for rgb in talking_frames(envelope):
+        for rgb in talking_frames(picture, envelope):
             container.mux(video.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
         container.mux(video.encode())
         sound = av.AudioFrame.from_ndarray(voice(envelope)[None, :], format="fltp", layout="mono")
@@ -215,7 +224,7 @@ _RECIPES: tuple[tuple[str, str, str, MediaKind, tuple[int, int, int] | None, Cal
     (
         "portrait.png",
         "Real portrait",
-        "A real photograph: NASA's portrait of Eileen Collins (public domain).",
+        "NASA's photograph of Eileen Collins (public domain).",
         MediaKind.IMAGE,
         _HEAD,
         _write_portrait,
@@ -223,7 +232,7 @@ _RECIPES: tuple[tuple[str, str, str, MediaKind, tuple[int, int, int] | None, Cal
     (
         "portrait-self-blended.png",
         "Blended face",
-        "A fake: the same portrait, its face blended into a slightly changed copy of itself.",
+        "A fake: the same portrait, its face blended into a changed copy of itself.",
         MediaKind.IMAGE,
         _HEAD,
         _write_self_blended,
@@ -231,15 +240,23 @@ _RECIPES: tuple[tuple[str, str, str, MediaKind, tuple[int, int, int] | None, Cal
     (
         "talking-portrait.mp4",
         "Animated portrait",
-        "A fake: the same photograph, made to 'speak' by a warp in time with a computed voice. No real video.",
+        "No real video: the photograph, its mouth moved by a warp in time with a computed voice.",
         MediaKind.VIDEO,
         (70, 0, 340),
         _write_talking,
     ),
     (
+        "talking-portrait-blended.mp4",
+        "Animated, blended face",
+        "A fake: the same animation made from the blended picture.",
+        MediaKind.VIDEO,
+        (70, 0, 340),
+        _write_talking_blended,
+    ),
+    (
         "hills.jpg",
         "Landscape",
-        "No face and no voice: there is nothing to judge here, and the answer should say so.",
+        "No face, no voice: the answer should be that there is nothing to judge.",
         MediaKind.IMAGE,
         None,
         _write_landscape,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from core import wording
-from core.figures.style import Canvas, Theme, explain
+from core.figures.style import Canvas, Theme, explain, rgba
 from core.types import Analysis, MediaKind, Status, SyncCurve
 
 
@@ -14,7 +14,7 @@ def sync_curve(analysis: Analysis, *, theme: Theme = "light") -> go.Figure:
     curves = [c for c in analysis.sync if c.status is Status.OK and c.offset_ms]
     if not curves:
         return explain(_nothing(analysis), theme)
-    canvas = Canvas(theme, 260, margin=(8, 10, 34, 8))
+    canvas = Canvas(theme, 250, margin=(8, 10, 34 if len(curves) > 1 else 22, 8))
     title = "shift of the sound in ms (+: it comes late)"
     zero = {"zeroline": True, "zerolinecolor": canvas.colours.muted, "zerolinewidth": 1}
     canvas.axis("xaxis", title={"text": title, "font": {"size": 12}}, **zero)
@@ -55,4 +55,7 @@ def _draw(canvas: Canvas, curve: SyncCurve, number: int) -> None:
         "marker": {"color": colour, "size": 11, "line": {"color": canvas.colours.surface, "width": 2}},
     })  # fmt: skip
     if number == 0:
-        canvas.text(f"<b>best at {best:+.0f} ms</b>", x=best, y=height, yshift=16, size=13, color=colour)
+        place = {"x": best, "y": height, "yshift": 16, "bgcolor": rgba(canvas.colours.surface, 0.9)}
+        canvas.text(
+            f"<b>best at {best:+.0f} ms</b>" if round(best) else "<b>best at 0 ms</b>", size=13, color=colour, **place
+        )

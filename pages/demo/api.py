@@ -34,7 +34,7 @@ def place(settings: Settings) -> None:
         ident = gr.Textbox(label="analysis_id")
         fake, real = gr.Number(0.7, label="fake"), gr.Number(0.3, label="real")
         truth, comment = gr.Textbox(label="truth"), gr.Textbox(label="comment")
-        out = gr.JSON()
+        out = gr.JSON(label="answer")
         hidden = gr.Button()
     shared: dict[str, Any] = {"outputs": [out], "show_progress": "hidden"}
     hidden.click(

@@ -19,16 +19,15 @@ PLOTLY_URL = "/vendor/plotly.min.js"
 def chart(elem_id: str, *, clickable: bool = False) -> gr.HTML:
     """An empty place for a figure; its value is made by :func:`drawn`. A click on a point of a clickable one is the
     event ``seek`` with ``t_s`` and ``track`` of the point's customdata."""
+    options = {"palette": figures.dark_colours(), "source": PLOTLY_URL, "clickable": clickable}
+    script = (ASSETS / "chart.js").read_text(encoding="utf-8")
     return gr.HTML(
         value="",
         html_template='<div class="um-chart" role="img" aria-label="chart"></div>',
-        js_on_load=(ASSETS / "chart.js").read_text(encoding="utf-8"),
+        js_on_load=script.replace("UM_OPTIONS", json.dumps(options)),
         apply_default_css=False,
         elem_id=elem_id,
         elem_classes="um-figure",
-        palette=json.dumps(figures.dark_colours()),
-        source=PLOTLY_URL,
-        clickable=clickable,
     )
 
 

@@ -66,7 +66,7 @@ def place_result() -> Result:
             lines, real, fake, reset = _place_lines()
         with _panel("What each model says"):
             consensus = chart("um-consensus")
-            people = gr.HTML(apply_default_css=False)
+            people = gr.HTML(apply_default_css=False, visible=False)
         with _panel("What was looked at") as frames, gr.Row():
             with gr.Column(scale=6, min_width=300) as over_time:
                 gr.HTML(
@@ -74,7 +74,7 @@ def place_result() -> Result:
                     apply_default_css=False,
                 )
                 timeline = chart("um-timeline", clickable=True)
-                moment = gr.Slider(0, 1, 0, step=0.01, label="Moment in seconds", elem_id="um-moment")
+                moment = gr.Slider(0, 1, 0, step=0.01, label="Moment in seconds", buttons=[], elem_id="um-moment")
             with gr.Column(scale=5, min_width=300):
                 frame = gr.HTML(elem_id="um-frame", apply_default_css=False)
         with _panel("Sound and lips") as lips:
@@ -109,8 +109,8 @@ def _panel(title: str) -> gr.Column:
 def _place_lines() -> tuple[gr.Accordion, gr.Slider, gr.Slider, gr.Button]:
     with gr.Accordion("Move the lines between real, uncertain and fake", open=False, elem_id="um-lines") as lines:
         with gr.Row():
-            real = gr.Slider(0, 100, 30, step=1, label="Call it real up to (%)", elem_id="um-real")
-            fake = gr.Slider(0, 100, 70, step=1, label="Call it fake from (%)", elem_id="um-fake")
+            real = gr.Slider(0, 100, 30, step=1, label="Call it real up to (%)", buttons=[], elem_id="um-real")
+            fake = gr.Slider(0, 100, 70, step=1, label="Call it fake from (%)", buttons=[], elem_id="um-fake")
         gr.HTML(
             '<p class="um-faint">Lines change how the score is read, not the score: no model runs again.</p>',
             apply_default_css=False,
@@ -147,7 +147,7 @@ def filled(shown: Shown | None, settings: Settings) -> list[Any]:
         _moment_slider(analysis, moment),
         gr.update(visible=bool(analysis.frames or analysis.timelines)),
         frame_or_reason(shown, moment, settings) if analysis.frames else "",
-        cards.people(analysis),
+        gr.update(value=cards.people(analysis), visible=len(analysis.people) > 1),
         gr.update(visible=bool(analysis.sync)),
         drawn(figures.sync_curve(analysis), "Fit of lips and sound over time shifts.") if analysis.sync else "",
         cards.sync(analysis),

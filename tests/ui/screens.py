@@ -22,13 +22,13 @@ _COLOURS = 160
 
 
 def take_demo(target: Path = DEMO) -> Path:
-    """The demo with the verdict on its animated example."""
+    """The demo with the verdict on its blended clip."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         where = {"GRADIO_SERVER_PORT": str(port)}
         with serving(["app.py"], port, Path(folder), where) as server, open_page(server.url) as (page, watch):
             page.set_viewport_size({"width": 1280, "height": _HEIGHT})
-            page.locator("#um-examples button[data-example=talking-portrait]").click()
+            page.locator("#um-examples button[data-example=talking-portrait-blended]").click()
             page.locator("#um-verdict .um-headline").wait_for(timeout=300_000)
             page.locator("#um-consensus .main-svg").first.wait_for()
             page.mouse.move(0, 0)

@@ -39,6 +39,8 @@ def test_from_upload_to_feedback(demo_server, size):
         _upload(page, _clip(demo_server))
         page.locator("#um-preview video").wait_for()
         _analyse(page)
+        top = page.evaluate("document.querySelector('#um-outcome').getBoundingClientRect().top")
+        assert top < page.viewport_size["height"] / 2, "the result is out of sight"
         page.locator("#um-timeline .main-svg, #um-timeline .um-chart").first.wait_for()
         page.locator("#um-frame img").wait_for()
         page.wait_for_timeout(1200)
@@ -149,6 +151,23 @@ def test_a_pasted_picture_is_taken(demo_server, tmp_path):
             content,
         )
         page.locator("#um-preview img").wait_for()
+        watch.assert_clean()
+
+
+def test_a_stopped_analysis_can_be_started_again(demo_server, tmp_path):
+    """The figures must come back after a result was hidden. The file is one that no cache knows."""
+    path = media.talking_clip(tmp_path / "long.mp4", seconds=9)
+    with open_page(demo_server.url) as (page, watch):
+        page.locator("#um-examples button[data-example=portrait]").click()
+        page.locator("#um-verdict .um-headline").wait_for(timeout=WAIT_MS)
+        page.locator("#um-file button[aria-label='Clear']").click()
+        _upload(page, path)
+        page.locator("#um-run").click()
+        page.locator("#um-stop").click()
+        page.locator("#um-status .um-error, #um-verdict .um-headline").first.wait_for(timeout=WAIT_MS)
+        page.locator("#um-run").wait_for(timeout=WAIT_MS)
+        _analyse(page)
+        page.locator("#um-consensus .main-svg").first.wait_for(timeout=WAIT_MS)
         watch.assert_clean()
 
 

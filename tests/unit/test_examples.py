@@ -23,7 +23,13 @@ def made(tmp_path_factory):
 
 def test_there_is_one_of_each_sort_and_each_is_what_it_claims(made):
     settings, tries = made
-    assert [t.id for t in tries] == ["portrait", "portrait-self-blended", "talking-portrait", "hills"]
+    assert [t.id for t in tries] == [
+        "portrait",
+        "portrait-self-blended",
+        "talking-portrait",
+        "talking-portrait-blended",
+        "hills",
+    ]
     for example in tries:
         assert identify(example.path, settings.limits).kind is example.kind
         assert example.title
@@ -62,7 +68,7 @@ def test_the_clip_has_picture_and_sound_of_one_length(made):
 
 def test_the_mouth_moves_with_the_voice():
     envelope = loudness()
-    frames = [f[150:330, 130:350].astype(int) for f in talking_frames(envelope)]
+    frames = [f[150:330, 130:350].astype(int) for f in talking_frames(portrait(), envelope)]
     energy = np.array([envelope[i * 960 : (i + 1) * 960].mean() for i in range(len(frames))])
     mouth = np.array([frame[65:120, 60:160].mean() for frame in frames])
     motion, change = np.abs(np.diff(mouth)), np.abs(np.diff(energy))

@@ -1,12 +1,12 @@
 /* Draws one Plotly figure; the library comes from this server, never from another host. */
+const { palette, source, clickable } = UM_OPTIONS;
 const box = element.querySelector(".um-chart");
-const palette = JSON.parse(props.palette);
 
 function library() {
   if (window.Plotly) return Promise.resolve();
   window.umPlotly ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = (window.gradio_config?.root ?? "") + props.source;
+    script.src = (window.gradio_config?.root ?? "") + source;
     script.onload = resolve;
     script.onerror = () => reject(new Error("the plotting library did not load"));
     document.head.append(script);
@@ -46,7 +46,7 @@ async function draw() {
   target.removeAllListeners?.("plotly_click");
   target.on("plotly_click", (event) => {
     const place = event.points[0]?.customdata;
-    if (props.clickable && Array.isArray(place)) trigger("seek", { t_s: place[0], track: place[1] });
+    if (clickable && Array.isArray(place)) trigger("seek", { t_s: place[0], track: place[1] });
   });
 }
 
