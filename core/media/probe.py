@@ -177,12 +177,11 @@ def _with_picture(
     width, height = round((picture.width or 0) * pixel_aspect(picture)), picture.height or 0
     if degrees in (90, 270):
         width, height = height, width
-    rate = picture.average_rate or picture.guessed_rate
     return replace(
         info,
         width=width,
         height=height,
-        fps=float(rate) if rate else None,
+        fps=_fps(head, picture),
         frame_count=picture.frames or None,
         video_codec=picture.codec.canonical_name,
         video_profile=picture.profile,
@@ -190,13 +189,25 @@ def _with_picture(
         bitrate_bps=picture.bit_rate or info.bitrate_bps,
         gop_frames=_gop_frames(head),
         rotation_deg=degrees,
-        variable_frame_rate=_varies(head, picture),
+        variable_frame_rate=_varies(head),
         video_start_s=_start_s(container, picture),
-        hints=(*_size_hints(width, height), *_picture_facts(head.first_frame, mirrored, picture)),
+        hints=(*_size_hints(width, height), *_picture_facts(head.first_frame, mirrored)),
     )
 
 
-def _picture_facts(frame: VideoFrame | None, mirrored: bool, picture: VideoStream) -> list[str]:
+def _fps(head: _Head, picture: VideoStream) -> float | None:
+    """Frames a second: as told, unless the head of the file shows that it is far from it, or that it varies and no
+    count of frames backs what is told."""
+    told = float(picture.average_rate or picture.guessed_rate or 0) or None
+    seconds = (head.pts[-1] - head.pts[0]) * float(picture.time_base or 0) if head.pts else 0.0
+    if seconds <= 0:
+        return told
+    measured = (len(head.pts) - 1) / seconds
+    is_off = told is None or not 0.5 < measured / told < 2
+    return measured if is_off or (_varies(head) and not picture.frames) else told
+
+
+def _picture_facts(frame: VideoFrame | None, mirrored: bool) -> list[str]:
     told = []
     if mirrored:
         told.append("The file asks players to mirror the picture; that was done.")
@@ -249,7 +260,7 @@ def _gop_frames(head: _Head) -> float | None:
     return float(head.count) if head.whole and head.keys else None
 
 
-def _varies(head: _Head, picture: VideoStream) -> bool | None:
+def _varies(head: _Head) -> bool | None:
     """Whether the steps between frames differ by more than rounding; a last, odd step does not count."""
     if len(head.pts) < 4:
         return None

@@ -105,7 +105,7 @@ def _sample(clip: Clip, info: MediaInfo, sampling: Sampling, tell: OnFrame, rate
     if not taken.lost_tail:
         return taken, [*warnings, f"{len(taken.lost_s)} of {taken.asked} moments of the clip could not be read."]
     step = (span.end_s - span.start_s) / taken.asked
-    shorter = replace(span, end_s=min(taken.frames[-1].t_s + step / 2, min(taken.lost_s)))
+    shorter = replace(span, end_s=min(taken.frames[-1].t_s + min(step / 2, 1.0), min(taken.lost_s)))
     again, warnings = _take(clip, shorter, info, sampling, tell, rate)
     told = f"Only the first {shorter.end_s - span.start_s:.1f} of {span.end_s - span.start_s:.1f} seconds can be read."
     return again if again.frames else taken, [*warnings, told]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -309,6 +310,18 @@ def test_a_clip_whose_index_outlives_its_data(samples: Samples, tmp_path: Path):
     assert len(frames) >= 8
     assert 0.5 < frames[-1].t_s < 2.2
     assert any("Only the first" in text for text in warnings)
+
+
+def test_a_clip_that_lies_about_its_length(samples: Samples, tmp_path: Path):
+    """The head of a 3 s clip claims two hours."""
+    content = samples("numbered_clip", "a.mkv", options={"g": "10"}).read_bytes()
+    at = content.index(b"\x44\x89\x88") + 3
+    path = media.bytes_of(tmp_path / "a.mkv", content[:at] + struct.pack(">d", 7_200_000.0) + content[at + 8 :])
+    assert opened(path)[1].duration_s == pytest.approx(7200)
+    frames, warnings = sample(path)
+    assert len(frames) >= 6
+    assert_times_are_right(frames)
+    assert "of 7200.0 seconds" in warnings[0]
 
 
 def test_damage_in_the_middle_is_stepped_over(samples: Samples, tmp_path: Path):
