@@ -1,0 +1,1 @@
+"""Speed, memory and scaling, each a command that prints ratios measured side by side."""
