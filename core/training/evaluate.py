@@ -25,6 +25,7 @@ from core.training.cards import card_path, read_card, update_card
 from core.training.config import TrainConfig, read_config
 from core.training.data.manifest import read_manifest
 from core.training.data.testset import Sample, load_samples
+from core.training.fakes import all_fakes
 from core.training.nuisance import h264, jpeg
 from core.training.prepare import prepare
 from core.training.validation import ValidationSet, make_validation
@@ -99,6 +100,11 @@ class Evaluation:
             who.append(known.identity)
         self._all("held-out identities", np.concatenate(fake), np.concatenate(p), np.concatenate(who).tolist())
 
+    def unseen(self, method: str, known: ValidationSet) -> None:
+        """AUC of a pseudo-fake that the detector was not trained on."""
+        p = self.score(known.pixels)
+        self.add("methods not trained on", f"AUC {method}", metrics.auc, known.fake, p, known.identity.tolist())
+
     def _all(self, group: str, fake: npt.NDArray[np.bool_], p: Scores, who: Sequence[str], at: float = 0.5) -> None:
         for name, measure in _measures(at).items():
             self.add(group, name, measure, fake, p, who)
@@ -165,6 +171,8 @@ def evaluate(config: TrainConfig, data: Path, store: Path, *, command: str) -> t
     prepared = prepare(config, data, store)
     sets = {m: make_validation(prepared.validation, config, seed=3, methods=(m,)) for m in config.fakes}
     run.held_out(sets)
+    for method in sorted(set(all_fakes()) - set(config.fakes)):
+        run.unseen(method, make_validation(prepared.validation, config, seed=3, methods=(method,)))
     run.compression(next(iter(sets.values())))
     known = calibration_set(config, data, store)
     calib_p = run.score(known.pixels)

@@ -30,6 +30,11 @@ def degrade(rng: np.random.Generator, rgb: RGB, strength: float = 1.0) -> RGB:
     return _compress(rng, out, strength)
 
 
+def finish(rng: np.random.Generator, rgb: RGB, odds: float) -> RGB:
+    """Compression at the detector's own resolution, in ``odds`` of the cases: what a small picture went through."""
+    return _compress(rng, rgb, 1.0) if rng.random() < odds else rgb
+
+
 def _compress(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
     out = rgb
     kind = rng.random()
@@ -77,10 +82,10 @@ def h264(rgb: RGB, crf: int) -> RGB:
             box.mux(packet)
     buffer.seek(0)
     with av.open(buffer, "r") as source:
-        decoded = next(source.decode(video=0)).to_ndarray(format="rgb24")
-    if side != rgb.shape[0]:
-        decoded = cv2.copyMakeBorder(decoded, 0, 1, 0, 1, cv2.BORDER_REPLICATE)
-    return np.asarray(decoded, dtype=np.uint8)
+        decoded = np.asarray(next(source.decode(video=0)).to_ndarray(format="rgb24"), dtype=np.uint8)
+    if side == rgb.shape[0]:
+        return decoded
+    return np.asarray(cv2.copyMakeBorder(decoded, 0, 1, 0, 1, cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
 def rescale(rng: np.random.Generator, rgb: RGB, factor: float) -> RGB:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+from torch.multiprocessing.spawn import start_processes
 
 
 class Team:
@@ -59,7 +59,7 @@ def together(size: int, work: Callable[[Team], None]) -> None:
         work(Team())
         return
     with tempfile.TemporaryDirectory() as folder:
-        mp.start_processes(_member, args=(size, Path(folder) / "meet", work), nprocs=size, start_method="fork")
+        start_processes(_member, args=(size, Path(folder) / "meet", work), nprocs=size, start_method="fork")
 
 
 def _member(rank: int, size: int, meet: Path, work: Callable[[Team], None]) -> None:

@@ -99,6 +99,7 @@ class Trainer:
         part = self.checkpoint.with_suffix(".part")
         torch.save(state, part)
         part.replace(self.checkpoint)
+        self._write("last")
         history = self.folder / "history.json"
         history.write_text(json.dumps(self.progress.history, indent=1) + "\n", encoding="utf-8")
 
@@ -205,9 +206,13 @@ class Trainer:
         if facts["auc"] > self.progress.best_auc:
             self.progress.best_auc, self.progress.best_epoch = facts["auc"], facts["epoch"]
             if self.team.leads:
-                part = self.folder / "best.part"
-                save_file({k: v.contiguous() for k, v in self.ema.net.state_dict().items()}, part)
-                part.replace(self.folder / "best.safetensors")
+                self._write("best")
+
+    def _write(self, name: str) -> None:
+        """The averaged weights as ``<name>.safetensors``."""
+        part = self.folder / f"{name}.part"
+        save_file({k: v.contiguous() for k, v in self.ema.net.state_dict().items()}, part)
+        part.replace(self.folder / f"{name}.safetensors")
 
 
 def _groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:

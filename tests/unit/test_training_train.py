@@ -130,7 +130,7 @@ def test_ema_follows_slowly() -> None:
         before = net.weight.clone()
         net.weight += 1.0
     ema.update(net)
-    assert torch.allclose(ema.net.weight, before + 0.1)
+    assert torch.allclose(ema.net.state_dict()["weight"], before + 0.1)
 
 
 def test_unknown_networks_are_named() -> None:

@@ -16,7 +16,7 @@ from core.registry import InputSpec
 from core.training.config import NuisanceConfig, TrainConfig
 from core.training.data.crops import STORE_PX, STORE_SCALE, Crops
 from core.training.fakes import FaceCrop, fake
-from core.training.nuisance import degrade
+from core.training.nuisance import degrade, finish
 from core.types import RGB
 
 # Shorter side of a face box in px of the stored crop, on average (MTCNN boxes span 0.78 of the template).
@@ -143,10 +143,11 @@ class Pairs(Dataset[tuple[torch.Tensor, int, int]]):
         face, forged = make_fake(rng, self._crops, index, self._methods[number], self._drawer)
         change = jitter(rng, cfg.nuisance, cfg.input.size)
         seed = int(rng.integers(2**63))
-        pair = [
-            to_input(
-                degrade(np.random.default_rng(seed), image, cfg.nuisance.strength), face.landmarks, cfg.input, change
-            )
-            for image in (face.pixels, forged)
-        ]
+        pair = [self._input(seed, image, face, change) for image in (face.pixels, forged)]
         return torch.from_numpy(np.stack(pair)), number, index
+
+    def _input(self, seed: int, image: RGB, face: FaceCrop, change: npt.NDArray[np.float64]) -> RGB:
+        """Degrade and cut: equal seeds do the same to a real and to its fake."""
+        cfg, rng = self._config, np.random.default_rng(seed)
+        worn = degrade(rng, image, cfg.nuisance.strength)
+        return finish(rng, to_input(worn, face.landmarks, cfg.input, change), cfg.nuisance.finish)

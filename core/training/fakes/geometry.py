@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar, cast
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -99,13 +101,16 @@ def smooth_field(rng: np.random.Generator, size: int, cells: int, sigma: float) 
     return np.asarray(cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
 
 
-def move(image: FloatImage | RGB, field: FloatImage, *, reflect: bool = True) -> npt.NDArray[np.float32] | RGB:
+Pixels = TypeVar("Pixels", FloatImage, RGB)
+
+
+def move(image: Pixels, field: FloatImage, *, reflect: bool = True) -> Pixels:
     """Sample ``image`` at each pixel's place plus ``field``; keeps the dtype."""
     height, width = image.shape[:2]
     grid_x, grid_y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     border = cv2.BORDER_REFLECT_101 if reflect else cv2.BORDER_CONSTANT
     out = cv2.remap(image, grid_x + field[:, :, 0], grid_y + field[:, :, 1], cv2.INTER_LINEAR, borderMode=border)
-    return np.asarray(out, dtype=image.dtype)
+    return cast(Pixels, np.asarray(out))
 
 
 def soften(rng: np.random.Generator, mask: Mask, unit: float, *, strength: float = 1.0) -> Mask:
