@@ -16,11 +16,11 @@ from safetensors.torch import save_file
 from core import pipeline, registry, schema
 from core.detectors.timm_frame import TimmFrameDetector
 from core.detectors.weights import file_sha256
-from core.errors import CancelledError, InternalError, WorkbenchError
+from core.errors import CancelledError, DamagedMediaError, InternalError, WorkbenchError
 from core.fusion.verdict import relabel
 from core.registry import Card, Ensemble, InputSpec, Member, WeightsSpec
 from core.settings import Settings, build_settings
-from core.stages import finding
+from core.stages import finding, listening
 from core.types import Label, Modality, Progress, Stage, Status, Thresholds
 
 CLIP = {"seconds": 2.0}
@@ -224,3 +224,15 @@ def test_the_listener_can_stop_an_analysis(settings: Settings, samples: Callable
 
     with pytest.raises(CancelledError):
         pipeline.analyse(samples("talking_clip", "a.mp4", **CLIP), settings, stop)
+
+
+def test_a_picture_track_that_breaks_while_lips_are_followed_is_a_row(
+    settings: Settings, samples: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise DamagedMediaError("No picture can be decoded there.", hint="Copy it again.")
+
+    monkeypatch.setattr(listening, "read_window", broken)
+    analysis = pipeline.analyse(samples("talking_clip", "b.mp4", seconds=4.0), settings)
+    assert [c.status for c in analysis.sync] == [Status.ERROR]
+    assert analysis.verdict.p_fake is not None
