@@ -1,0 +1,1 @@
+"""Do sound and lips belong together?"""

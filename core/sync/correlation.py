@@ -1,0 +1,159 @@
+"""Do lips and sound move together, and at which shift? Plain correlation, no trained model."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
+
+from core.sync.mouth import MouthMotion, mouth_motion
+from core.sync.speech import envelope, is_silent
+from core.sync.window import MIN_S, pick_window
+from core.types import AudioClip, FaceTrack, Status, SyncCurve
+
+__all__ = ["METHOD", "MouthMotion", "mouth_motion", "pick_window", "sync_curve"]
+
+Series: TypeAlias = npt.NDArray[np.float64]
+
+METHOD = "correlation of mouth motion and sound energy"
+
+_MAX_LAG = 15  # frames at 25 fps: 600 ms
+_TREND_S = 1.5  # slower changes than this are taken off both sides
+_SMOOTH_S = 0.04
+_RELATED = 0.975  # confidence from which a relation is spoken of: sound of other clips reaches it one time in twenty
+_STILL = 0.04  # spread of the lips' parting speed, in eye-to-mouth distances a second, of a mouth that does not move
+_STEADY = 0.02  # spread of loudness in [0, 1] of a sound that does not vary as speech does
+_CHANCES = 199  # chance sounds that the agreement is held against
+_CAVEAT = "This compares movement with loudness; it is not a trained model."
+
+
+def sync_curve(track: FaceTrack, mouth: MouthMotion, audio: AudioClip | None) -> SyncCurve:
+    """Agreement of mouth and sound over shifts of -600 to +600 ms; a positive offset means that the sound lags.
+
+    ``agreement`` is the mean of three correlations in [-1, 1]: how far the lips are apart with how loud it is, how fast
+    they part with how fast it gets louder, and how much the mouth moves with how much the loudness changes, each after
+    trends slower than 1.5 s are taken off. ``confidence`` in [0, 1] is one minus the share of chance: how often sound
+    of the same spectrum but random timing (phase-randomised surrogates, Theiler et al., 1992, Physica D 58) reaches as
+    high a best agreement as the true sound does. It says that there is a relation, not that the face is real: fakes
+    that are driven by sound follow it well.
+    """
+    if audio is None or is_silent(audio):
+        reason = "There is no sound to compare the lips with." if audio is None else "The sound is silent."
+        return _not_applicable(track, reason)
+    if mouth.seen_s < MIN_S:
+        return _not_applicable(
+            track, f"The face is seen for less than {MIN_S} seconds, too short to compare with sound."
+        )
+    if float(np.nanstd(mouth.opening)) < _STILL:
+        return _not_applicable(track, "The mouth does not move enough to compare it with the sound.")
+    lips, sound = _lips(mouth), _sound(audio, mouth)
+    if not np.isfinite(sound[0]).any() or float(np.nanstd(sound[0])) < _STEADY:
+        return _not_applicable(track, "The sound is silent or too even there to be compared with the lips.")
+    agreement = _agreement(lips, sound)
+    best = int(np.argmax(agreement))
+    confidence = _confidence(float(agreement[best]), lips, sound)
+    step_ms = 1000.0 / mouth.fps
+    offsets = (np.arange(len(agreement)) - _MAX_LAG) * step_ms
+    return SyncCurve(
+        method=METHOD,
+        status=Status.OK,
+        summary=_summary(float(offsets[best]), step_ms, confidence),
+        track_id=track.id,
+        offset_ms=tuple(float(v) for v in offsets),
+        agreement=tuple(float(v) for v in agreement),
+        best_offset_ms=float(offsets[best]),
+        confidence=confidence,
+    )
+
+
+def _not_applicable(track: FaceTrack, reason: str) -> SyncCurve:
+    return SyncCurve(METHOD, Status.NOT_APPLICABLE, reason, track_id=track.id)
+
+
+def _summary(offset_ms: float, step_ms: float, confidence: float) -> str:
+    if confidence < _RELATED:
+        return f"No relation between lips and sound was found; that alone is no proof of a fake. {_CAVEAT}"
+    if abs(offset_ms) < step_ms / 2:
+        return f"Sound and lips move together, without a shift. {_CAVEAT}"
+    if offset_ms > 0:
+        return f"The sound follows the lips by {offset_ms:.0f} ms. {_CAVEAT}"
+    return f"The sound comes {-offset_ms:.0f} ms before the lips. {_CAVEAT}"
+
+
+def _lips(mouth: MouthMotion) -> Series:
+    """Opening, speed of parting and amount of motion float64[3, N], without trends; NaN where the face is not seen."""
+    known = np.isfinite(mouth.opening)
+    opening = np.where(known, np.cumsum(np.where(known, mouth.opening, 0.0)) / mouth.fps, np.nan)
+    amount = np.log(mouth.motion + 0.03)  # so that one yawn does not outweigh ten words
+    return np.stack([_level(row, mouth.fps) for row in (opening, mouth.opening, amount)])
+
+
+def _sound(audio: AudioClip, mouth: MouthMotion) -> Series:
+    """Loudness, its rise and the size of its change float64[3, N + 2 * lag], on the mouth's times and ``_MAX_LAG``
+    frames beyond on both sides; NaN where there is no recording."""
+    times, loudness = envelope(audio)
+    rate = 1.0 / float(times[1] - times[0]) if len(times) > 1 else 100.0
+    rise = np.gradient(gaussian_filter1d(loudness, _SMOOTH_S * rate)) * rate if len(loudness) > 1 else loudness * 0.0
+    pad = np.arange(1, _MAX_LAG + 1) / mouth.fps
+    wanted = np.concatenate([mouth.t_s[0] - pad[::-1], mouth.t_s, mouth.t_s[-1] + pad])
+    rows = [_binned(times, row, wanted, 1.0 / mouth.fps) for row in (loudness, rise, np.abs(rise))]
+    return np.stack([_level(rows[0], mouth.fps), rows[1], _level(rows[2], mouth.fps)])
+
+
+def _binned(times: Series, values: Series, wanted: Series, width: float) -> Series:
+    """Means over bins of ``width`` seconds round the wanted times; NaN outside the recording."""
+    if len(times) < 2:
+        return np.full(len(wanted), np.nan)
+    step = float(times[1] - times[0])
+    edges = np.append(times - step / 2.0, times[-1] + step / 2.0)
+    total = np.append(0.0, np.cumsum(values)) * step
+    means = (np.interp(wanted + width / 2, edges, total) - np.interp(wanted - width / 2, edges, total)) / width
+    inside = (wanted - width / 2 >= edges[0] - width / 2) & (wanted + width / 2 <= edges[-1] + width / 2)
+    return np.where(inside, means, np.nan)
+
+
+def _level(values: Series, fps: float) -> Series:
+    """Take off the moving mean over ``_TREND_S``; gaps stay gaps."""
+    known = np.isfinite(values)
+    if not known.any():
+        return values
+    filled = np.where(known, values, float(values[known].mean()))
+    trend = uniform_filter1d(filled, max(3, round(_TREND_S * fps)), mode="nearest")
+    return np.where(known, filled - trend, np.nan)
+
+
+def _agreement(lips: Series, sound: Series) -> Series:
+    """Mean correlation of the three pairs at each shift, earliest sound first: float64[2 * lag + 1]."""
+    count = lips.shape[1]
+    return np.mean([_correlations(a, sliding_window_view(b, count)) for a, b in zip(lips, sound, strict=True)], axis=0)
+
+
+def _correlations(values: Series, windows: Series) -> Series:
+    """Pearson's correlation of float64[N] with each row of float64[K, N] where both are known."""
+    known = np.isfinite(values)[None, :] & np.isfinite(windows)
+    count = np.maximum(known.sum(axis=1), 1)
+    a, b = np.where(known, values[None, :], 0.0), np.where(known, windows, 0.0)
+    a = np.where(known, a - (a.sum(axis=1) / count)[:, None], 0.0)
+    b = np.where(known, b - (b.sum(axis=1) / count)[:, None], 0.0)
+    norm = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    enough = (norm > 1e-12) & (count >= 0.6 * np.isfinite(values).sum())
+    return np.where(enough, (a * b).sum(axis=1) / np.where(norm > 1e-12, norm, 1.0), 0.0)
+
+
+def _confidence(best: float, lips: Series, sound: Series) -> float:
+    """Share of chance sounds whose best agreement stays below ``best``, counting the true one against."""
+    random = np.random.default_rng(0)
+    chance = [float(_agreement(lips, _scrambled(sound, random)).max()) for _ in range(_CHANCES)]
+    return 1.0 - (1 + sum(value >= best for value in chance)) / (1 + _CHANCES)
+
+
+def _scrambled(sound: Series, random: np.random.Generator) -> Series:
+    """Sound with the same spectra and the same relation between its rows, but at random times: one random phase a
+    frequency is added to all rows."""
+    known = np.isfinite(sound)
+    spectrum = np.fft.rfft(np.where(known, sound, 0.0), axis=1)
+    turned = spectrum * np.exp(2j * np.pi * random.random(spectrum.shape[1]))
+    return np.where(known, np.fft.irfft(turned, n=sound.shape[1], axis=1), np.nan)

@@ -1,0 +1,177 @@
+"""How a mouth moves, apart from how its head moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from core.faces.align import similarity, warp
+from core.types import RGB, FaceTrack, Frame, Landmarks
+
+Points: TypeAlias = npt.NDArray[np.float64]
+Grey: TypeAlias = npt.NDArray[np.uint8]
+Series: TypeAlias = npt.NDArray[np.float64]
+
+_SIDE = 112
+# Eyes, nose and corners of the mouth in the square in which motion is measured.
+_LAYOUT = ((38.0, 36.0), (74.0, 36.0), (56.0, 57.0), (43.0, 78.0), (69.0, 78.0))
+_FACE_PX = 42.0  # from eyes to mouth in that square: motion is told in parts of this length
+_RIGID = (slice(18, 64, 3), slice(20, 92, 3))  # brows to nose: moves with the head alone
+_MOUTH = (slice(66, 106, 2), slice(36, 76, 2))
+_UPPER_LIP = (slice(62, 74), slice(46, 66))
+_LOWER_LIP = (slice(84, 104), slice(44, 68))
+_KEPT = 0.55  # correlation with the last sure sight of the face below which it is lost
+_MAX_STEP_S = 0.25  # frames further apart show no motion
+_MIN_STEP_S = 1e-4
+_TOLERANCE_S = 0.06  # a face found in a sampled frame belongs to the decoded frame this near in time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MouthMotion:
+    """Evenly sampled at ``fps`` Hz: times ``t_s`` float64[N] on the medium's clock, ``motion`` float64[N] the mean
+    speed of the mouth region against the head, ``opening`` float64[N] how fast the lips part (negative: close); both in
+    eye-to-mouth distances a second. NaN where the face was not seen."""
+
+    t_s: Series
+    motion: Series
+    opening: Series
+    fps: float
+
+    @property
+    def seen_s(self) -> float:
+        return float(np.isfinite(self.motion).sum() / self.fps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Motion between two frames; times in seconds, speeds in eye-to-mouth distances a second."""
+
+    start_s: float
+    end_s: float
+    motion: float
+    opening: float
+
+
+def mouth_motion(frames: Iterable[Frame], track: FaceTrack, fps_out: float = 25.0) -> MouthMotion:
+    """Measure the mouth of ``track`` in densely decoded frames of one window.
+
+    Starting from the frames in which the face was found, its five points are carried forwards and backwards by optical
+    flow (Kroeger et al., 2016, arXiv:1603.03590) between neighbouring frames; the part of the flow that the upper face
+    shares is taken off, what is left around the mouth is its own motion. The face counts as lost where it no longer
+    resembles the last sure sight of it, for instance after a cut.
+
+    Args:
+        frames: frames in order of time; their rate may vary.
+        track: the person, at least one of whose sightings should lie in the window.
+        fps_out: rate of the result in Hz.
+    """
+    shots = list(frames)
+    anchors = _anchors([shot.t_s for shot in shots], track)
+    steps: list[_Step] = []
+    for number, (place, landmarks) in enumerate(anchors):
+        if number == 0:
+            steps += _follow(shots[: place + 1][::-1], landmarks)
+        until = anchors[number + 1][0] if number + 1 < len(anchors) else len(shots) - 1
+        steps += _follow(shots[place : until + 1], landmarks)
+    return _resampled(sorted(steps, key=lambda step: step.start_s), shots, fps_out)
+
+
+def _anchors(times_s: Sequence[float], track: FaceTrack) -> list[tuple[int, Landmarks]]:
+    """Frames of the window in which the face was found, in order, with its landmarks there."""
+    found: dict[int, Landmarks] = {}
+    for t_s, face in zip(track.t_s, track.faces, strict=True):
+        if times_s:
+            place = int(np.argmin(np.abs(np.asarray(times_s) - t_s)))
+            if abs(times_s[place] - t_s) <= _TOLERANCE_S:
+                found[place] = face.landmarks
+    return sorted(found.items())
+
+
+def _follow(shots: Sequence[Frame], landmarks: Landmarks) -> list[_Step]:
+    """Motion from frame to frame, beginning at the first with known landmarks; backwards in time if they are."""
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    points = np.asarray(landmarks, dtype=np.float64)
+    steps: list[_Step] = []
+    sure: Grey | None = None
+    for before, after in pairwise(shots):
+        passed = after.t_s - before.t_s
+        if not _MIN_STEP_S <= abs(passed) <= _MAX_STEP_S:
+            break
+        try:
+            matrix = similarity(points, np.asarray(_LAYOUT))
+        except ValueError:
+            break
+        here, there = _grey(before.rgb, matrix), _grey(after.rgb, matrix)
+        sure = here if sure is None else sure
+        moved = np.asarray(flow.calc(here, there, np.zeros((_SIDE, _SIDE, 2), np.float32)), dtype=np.float64)
+        rigid = _shared_motion(moved)
+        back = cv2.invertAffineTransform(matrix)
+        points = _applied(back, _applied(rigid, _applied(matrix, points)))
+        if not _resembles(sure, _grey(after.rgb, similarity(points, np.asarray(_LAYOUT)))):
+            break
+        steps.append(_step(moved, rigid, before.t_s, after.t_s))
+    return steps
+
+
+def _step(moved: Points, rigid: Points, before_s: float, after_s: float) -> _Step:
+    y, x = np.mgrid[0:_SIDE, 0:_SIDE].astype(np.float64)
+    own_x = moved[..., 0] - (rigid[0, 0] * x + rigid[0, 1] * y + rigid[0, 2] - x)
+    own_y = moved[..., 1] - (rigid[1, 0] * x + rigid[1, 1] * y + rigid[1, 2] - y)
+    passed = after_s - before_s
+    speed = float(np.hypot(own_x[_MOUTH], own_y[_MOUTH]).mean()) / _FACE_PX / abs(passed)
+    parting = float(own_y[_LOWER_LIP].mean() - own_y[_UPPER_LIP].mean()) / _FACE_PX / passed
+    return _Step(min(before_s, after_s), max(before_s, after_s), speed, parting)
+
+
+def _shared_motion(moved: Points) -> Points:
+    """The similarity float64[2, 3] by which most of the upper face moves; two rounds, the second without outliers."""
+    y, x = np.mgrid[0:_SIDE, 0:_SIDE].astype(np.float64)
+    source = np.stack([x[_RIGID].ravel(), y[_RIGID].ravel()], axis=1)
+    shift = np.stack([moved[..., 0][_RIGID].ravel(), moved[..., 1][_RIGID].ravel()], axis=1)
+    fit = similarity(source, source + shift)
+    away = np.linalg.norm(_applied(fit, source) - source - shift, axis=1)
+    near = away <= np.quantile(away, 0.7)
+    return similarity(source[near], (source + shift)[near])
+
+
+def _applied(matrix: npt.NDArray[np.generic], points: Points) -> Points:
+    m = np.asarray(matrix, dtype=np.float64)
+    return np.asarray(points @ m[:, :2].T + m[:, 2], dtype=np.float64)
+
+
+def _grey(rgb: RGB, matrix: Points) -> Grey:
+    return np.asarray(cv2.cvtColor(warp(rgb, matrix, _SIDE, reflect=True), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def _resembles(sure: Grey, now: Grey) -> bool:
+    """Whether the upper face still looks as it did; it hardly changes while the mouth speaks."""
+    a, b = sure[:66].astype(np.float64).ravel(), now[:66].astype(np.float64).ravel()
+    a, b = a - a.mean(), b - b.mean()
+    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return norm > 1e-9 and float(a @ b) / norm >= _KEPT
+
+
+def _resampled(steps: Sequence[_Step], shots: Sequence[Frame], fps: float) -> MouthMotion:
+    """Means over even bins. A frame stands for the time until the next, so what happens between two frames is dated
+    from the middle of the first to the middle of the second."""
+    if not shots:
+        return MouthMotion(np.zeros(0), np.zeros(0), np.zeros(0), fps)
+    edges = shots[0].t_s + np.arange(int((shots[-1].t_s - shots[0].t_s) * fps + 1e-6) + 1) / fps
+    weight, motion, opening = (np.zeros(max(len(edges) - 1, 0)) for _ in range(3))
+    for step in steps:
+        late = (step.end_s - step.start_s) / 2.0
+        shared = np.minimum(edges[1:], step.end_s + late) - np.maximum(edges[:-1], step.start_s + late)
+        shared = np.maximum(shared, 0.0)
+        weight += shared
+        motion += shared * step.motion
+        opening += shared * step.opening
+    known = weight >= 0.5 / fps
+    with np.errstate(invalid="ignore", divide="ignore"):
+        motion, opening = np.where(known, motion / weight, np.nan), np.where(known, opening / weight, np.nan)
+    return MouthMotion((edges[:-1] + edges[1:]) / 2.0, motion, opening, fps)
