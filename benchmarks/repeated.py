@@ -14,7 +14,7 @@ from pathlib import Path
 from core.examples import examples
 from core.fusion.verdict import relabel
 from core.pipeline import analyse
-from core.settings import build_settings
+from core.settings import Settings, build_settings
 from core.types import Thresholds
 
 REPETITIONS = 20
@@ -26,25 +26,23 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def report(path: Path, settings: Settings) -> str:
+    """First look, later looks and new thresholds for one file."""
+    first_s = seconds(lambda: analyse(path, settings))
+    repeat_s = statistics.median(seconds(lambda: analyse(path, settings)) for _ in range(REPETITIONS))
+    analysis, limits = analyse(path, settings), Thresholds(fake=0.9, real=0.1)
+    relabel_s = statistics.median(seconds(lambda: relabel(analysis, limits)) for _ in range(REPETITIONS))
+    return (
+        f"{path.name}: from the cache 1/{first_s / repeat_s:.0f} of the first look "
+        f"({1000 * repeat_s:.0f} ms of {1000 * first_s:.0f} ms), new thresholds {1000 * relabel_s:.2f} ms"
+    )
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = build_settings(data_dir=Path(folder))
         for example in examples(settings):
-            first_s = seconds(lambda path=example.path: analyse(path, settings))  # type: ignore[misc]
-            repeat_s = statistics.median(
-                seconds(lambda path=example.path: analyse(path, settings))  # type: ignore[misc]
-                for _ in range(REPETITIONS)
-            )
-            analysis = analyse(example.path, settings)
-            limits = Thresholds(fake=0.9, real=0.1)
-            relabel_s = statistics.median(
-                seconds(lambda seen=analysis: relabel(seen, limits))  # type: ignore[misc]
-                for _ in range(REPETITIONS)
-            )
-            print(
-                f"{example.path.name}: from the cache 1/{first_s / repeat_s:.0f} of the first look "
-                f"({1000 * repeat_s:.0f} ms of {1000 * first_s:.0f} ms), new thresholds {1000 * relabel_s:.2f} ms"
-            )
+            print(report(example.path, settings))
 
 
 if __name__ == "__main__":

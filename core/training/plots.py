@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from core.figures.style import PALETTES, figure, rgba, wrap
+from core.figures.style import PALETTES, Canvas, rgba, wrap
 from core.training import metrics
 from core.training.results import Result, SliceRow
 from core.training.robustness import Curve
@@ -160,17 +160,12 @@ def _bars(parts: Sequence[SliceRow]) -> dict[str, Any]:
 
 
 def _empty(x: str, y: str, *, legend: bool = True) -> go.Figure:
-    fig = figure(
-        "light",
-        _HEIGHT,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        showlegend=legend,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
-        hovermode="closest",
-    )
-    fig.update_xaxes(title={"text": x}, range=[-0.02, 1.02])
-    fig.update_yaxes(title={"text": y}, range=[-0.03, 1.03])
-    return fig
+    canvas = Canvas("light", _HEIGHT)
+    canvas.axis("xaxis", title={"text": x}, range=[-0.02, 1.02])
+    canvas.axis("yaxis", title={"text": y}, range=[-0.03, 1.03])
+    place = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 12}}
+    canvas.layout |= {"showlegend": legend, "legend": place, "hovermode": "closest"}
+    return canvas.figure()
 
 
 def _diagonal(fig: go.Figure, start: tuple[float, float], end: tuple[float, float], name: str) -> None:
