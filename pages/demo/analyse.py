@@ -80,8 +80,10 @@ def _wire_run(do: Handlers, intake: Intake, status: gr.HTML, shown: gr.State, re
         **_QUICK,
     }
     intake.file.change(do.chosen, [intake.file], [intake.preview, intake.run, status], **_QUICK)
-    intake.run.click(**begin).then(**scroll).then(**work).then(**show)
-    intake.gallery.pick(do.picked, None, [intake.file], **_QUICK).then(**begin).then(**scroll).then(**work).then(**show)
+    intake.run.click(**begin).then(**scroll).then(**work).then(**show).then(**scroll)
+    intake.gallery.pick(do.picked, None, [intake.file], **_QUICK).then(**begin).then(**scroll).then(**work).then(
+        **show
+    ).then(**scroll)
     intake.stop.click(do.stop, [job], [intake.stop], **_QUICK)
 
 

@@ -205,23 +205,33 @@ def frame(rgb: RGB, caption: str, alt: str) -> str:
 
 def detector(card: Card) -> str:
     """What a detector is, what it was trained on, and how well it was measured to do."""
-    metrics = "".join(
+    rows = (
+        ("Looks at", wording.MODALITY_WORDS[card.modality]),
+        ("Network", card.architecture),
+        ("Smallest face", f"{card.limits.min_face_px:.0f} px"),
+        ("Scores are", f"calibrated ({card.calibration.name})" if card.calibration else "raw, not calibrated"),
+        ("Weights", f"{card.weights.file}, {wording.size(card.weights.size_bytes)}"),
+    )
+    facts = "".join(f"<tr><th scope=row>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows)
+    return (
+        f"<article class=um-card><h2>{escape(card.title)}</h2><p>{escape(card.summary)}</p>"
+        f'<table class="um-table um-card-facts"><tbody>{facts}</tbody></table>{_measured(card)}'
+        f"<details><summary>Training data and licences</summary><p>{escape(card.weights.trained_on)}</p>"
+        f"<p>Licence of the weights: {escape(card.weights.licence)}</p></details></article>"
+    )
+
+
+def _measured(card: Card) -> str:
+    if not card.measured:
+        return '<p class="um-faint">No measured figures yet.</p>'
+    rows = "".join(
         f"<tr><th scope=row>{escape(m.name)}</th><td>{m.value:.3f}</td><td>{m.low:.3f} to {m.high:.3f}</td>"
         f"<td>{m.n:,}</td><td>{escape(m.dataset)}</td></tr>"
         for m in card.measured
     )
-    table = (
-        '<table class="um-table"><thead><tr><th>Measure</th><th>Value</th><th>95% interval</th><th>n</th>'
-        f"<th>Data</th></tr></thead><tbody>{metrics}</tbody></table>"
-        if metrics
-        else '<p class="um-faint">No measured figures yet.</p>'
-    )
-    fitted = f"Calibrated: {escape(card.calibration.name)}" if card.calibration else "Not calibrated"
     return (
-        f"<article class=um-card><h3>{escape(card.title)}</h3><p>{escape(card.summary)}</p>"
-        f'<p class="um-faint">Looks at: {wording.MODALITY_WORDS[card.modality]}. Trained on: '
-        f"{escape(card.weights.trained_on)}. Licence: {escape(card.weights.licence)}. "
-        f"Smallest face: {card.limits.min_face_px:.0f} px. {fitted}.</p>{table}</article>"
+        '<table class="um-table"><caption>Measured</caption><thead><tr><th>Measure</th><th>Value</th>'
+        f"<th>95% interval</th><th>n</th><th>Data</th></tr></thead><tbody>{rows}</tbody></table>"
     )
 
 

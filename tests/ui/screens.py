@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 DEMO = ROOT / "docs" / "screenshot-demo.png"
 MAX_BYTES = 400_000
-_HEIGHT = 1120
+_HEIGHT = 1310
 _COLOURS = 160
 
 

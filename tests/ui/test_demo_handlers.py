@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from core import figures
+from core import figures, registry
 from core.errors import DamagedMediaError
+from core.registry import Metric
 from core.settings import build_settings
 from core.store.history import shared_store
 from core.store.uploads import Uploads
@@ -115,6 +116,16 @@ def test_errors_stay_on_the_page_with_message_and_hint():
     assert "Copy it again." in html
 
 
+def test_a_detector_is_shown_with_its_measures_and_its_licence():
+    html = cards.detector(registry.card(registry.detector_ids()[0]))
+    assert "Licence of the weights" in html
+    assert "calibrated" in html
+    measured = Metric(name="AUC", value=0.9, low=0.85, high=0.94, n=1200, dataset=NASTY, command="x")
+    table = cards.detector(registry.card(registry.detector_ids()[0]).model_copy(update={"measured": (measured,)}))
+    assert "0.850 to 0.940" in table
+    assert NASTY not in table
+
+
 def test_a_result_fills_every_component_and_none_hides_it(settings, tmp_path):
     full = filled(_shown(tmp_path), settings)
     assert len(full) == len(filled(None, settings))
@@ -130,7 +141,7 @@ def test_figures_carry_words_for_those_who_cannot_see_them():
 
 
 def test_a_chart_needs_no_other_host():
-    script = chart("x").js_on_load
+    script = str(chart("x").js_on_load)
     assert "http" not in script
     assert '"source": "/vendor/plotly.min.js"' in script
 
@@ -199,9 +210,8 @@ def test_an_analysis_can_be_stopped(pipeline, settings, tmp_path):
 
 def test_an_analysis_whose_visitor_leaves_is_stopped(pipeline, settings, tmp_path):
     job = Job(tmp_path / "a.png", settings, "a.png")
-    steps = job.follow()
-    next(steps)
-    steps.close()
+    for _ in job.follow():
+        break
     job._thread.join(5)
     assert job.error is not None
     assert job.error.code == "cancelled"
