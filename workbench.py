@@ -20,10 +20,12 @@ from pages.workbench.common import last_resort
 
 @asynccontextmanager
 async def _prepared(_app: st.App) -> AsyncIterator[None]:
-    """Load the views before the first visitor comes."""
+    """Load the views before the first visitor comes, and the networks' library while that visitor looks around."""
     logs.configure()
     await asyncio.to_thread(importlib.import_module, "pages.workbench.main")
+    loading = asyncio.create_task(asyncio.to_thread(importlib.import_module, "core.pipeline"))
     yield
+    loading.cancel()
 
 
 app = st.App(

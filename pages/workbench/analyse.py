@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import streamlit as st
 
 from core.examples import Example, examples
-from pages.workbench.common import action, settings, view
+from pages.workbench.common import action, settings, store, view
 from pages.workbench.intake import preset_box, take_file, uploader
 from pages.workbench.queue_panel import queue_panel
 from pages.workbench.result import result_view
@@ -18,6 +18,7 @@ _OPENED = "analysis"
 @view
 def show() -> None:
     st.title("Analyse")
+    opened = _opened()
     left, right = st.columns([1.7, 1], gap="medium")
     with right:
         preset = preset_box("analyse")
@@ -25,7 +26,6 @@ def show() -> None:
         uploader("analyse", preset, "Drop pictures, clips or sound here")
     _examples(preset)
     queue_panel(_open)
-    opened = st.query_params.get(_OPENED)
     if opened:
         result_view(opened, "analyse")
     else:
@@ -33,7 +33,22 @@ def show() -> None:
 
 
 def _open(analysis_id: str) -> None:
-    st.query_params[_OPENED] = analysis_id
+    st.query_params[_OPENED] = st.session_state[_OPENED] = analysis_id
+
+
+def _opened() -> str | None:
+    """What is shown: by the address, or else what was open before the analyst went to another view."""
+    opened = st.query_params.get(_OPENED, st.session_state.get(_OPENED))
+    if opened and store().count(text=opened):
+        _open(opened)
+        return opened
+    _close()
+    return None
+
+
+def _close() -> None:
+    st.query_params.pop(_OPENED, None)
+    st.session_state.pop(_OPENED, None)
 
 
 @st.cache_resource(show_spinner=False)
@@ -48,7 +63,7 @@ def _examples(preset: str) -> None:
         if not made.done():
             st.fragment(_wait_for_examples, run_every=1.0)()
             return
-        st.caption("Examples")
+        st.caption("Examples", width="content")
         for example in made.result():
             st.button(
                 example.title,
@@ -67,5 +82,5 @@ def _wait_for_examples() -> None:
 
 @action
 def _take_example(example: Example, preset: str) -> None:
-    st.query_params.pop(_OPENED, None)
+    _close()
     take_file(example.path, preset)

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, ParamSpec
 
@@ -32,21 +33,9 @@ LABEL_COLOURS: Mapping[Label, Literal["orange", "blue", "violet", "gray"]] = Map
 
 _FAILURE = "failure"
 _REVIEWER = "reviewer"
+_NAME_LENGTH = 60
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&@/^=])")
-_STYLE = """
-<style>
-.stMainBlockContainer { padding: 4.25rem 2rem 3rem; max-width: 1480px; }
-.stMainBlockContainer h1 { font-size: 1.45rem; padding: 0 0 .2rem; }
-.stMainBlockContainer h2 { font-size: 1.15rem; padding: .4rem 0 .2rem; }
-.stMainBlockContainer h3 { font-size: .95rem; padding: .2rem 0; }
-.stMainBlockContainer li { margin: 0 0 .1rem .8rem; }
-.stMainBlockContainer .stElementContainer:has(> .stBidiComponent) { position: absolute; width: 0; }
-.st-key-medium :is(img, video) { max-height: 66vh; width: auto; max-width: 100%; object-fit: contain; object-position: left; }
-.stMainBlockContainer button code { font-size: .72em; padding: 0 .35em; color: inherit; opacity: .75;
-  background: none; border: 1px solid currentColor; }
-@media (max-width: 640px) { .stMainBlockContainer { padding: 4rem .8rem 2rem; } }
-</style>
-"""
+_STYLE = Path(__file__).with_name("style.css")
 
 
 def settings() -> Settings:
@@ -71,6 +60,16 @@ def reviewer() -> str:
     return str(st.session_state.get(_REVIEWER, "")).strip() or DEFAULT_REVIEWER
 
 
+def remember_reviewer() -> None:
+    """Keep the name in the address, so that a page that is loaded again does not label as someone else."""
+    if _REVIEWER not in st.session_state:
+        st.session_state[_REVIEWER] = st.query_params.get(_REVIEWER, "")[:_NAME_LENGTH]
+    if reviewer() != DEFAULT_REVIEWER:
+        st.query_params[_REVIEWER] = reviewer()
+    else:
+        st.query_params.pop(_REVIEWER, None)
+
+
 def reviewer_box() -> None:
     """Where the reviewer's name is written."""
 
@@ -82,7 +81,7 @@ def reviewer_box() -> None:
         value=reviewer(),
         key="reviewer-box",
         on_change=changed,
-        max_chars=60,
+        max_chars=_NAME_LENGTH,
         help="Labels and reviews are kept under this name.",
     )
 

@@ -85,7 +85,6 @@ def _table(rows: list[HistoryEntry]) -> None:
         column_config={
             "P(fake)": st.column_config.ProgressColumn(min_value=0.0, max_value=1.0, format="percent", width="small"),
             "Analysed": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm", width="medium"),
-            "Name": st.column_config.TextColumn(width="large"),
         },
         alt="Analyses",
     )
@@ -97,11 +96,11 @@ def _table(rows: list[HistoryEntry]) -> None:
 
 def _cells(row: HistoryEntry) -> dict[str, object]:
     return {
-        "Name": row.name,
         "Verdict": wording.VERDICT_TITLES[row.label],
         "P(fake)": row.p_fake,
-        "Kind": row.kind.value,
+        "Name": row.name,
         "Label": TRUTH_WORDS[row.truth] if row.truth else "",
+        "Kind": row.kind.value,
         "Preset": row.preset,
         "Analysed": pd.Timestamp(row.created_at),
         "From": row.origin,

@@ -7,7 +7,7 @@ import streamlit as st
 from core.store.feedback import Label as Given
 from core.store.feedback import Truth
 from core.types import Analysis, Label
-from pages.workbench.common import action, escape, reviewer, store
+from pages.workbench.common import action, escape, reviewer, reviewer_box, store
 
 TRUTH_WORDS = {Truth.REAL: "real", Truth.FAKE: "fake", Truth.UNSURE: "unsure"}
 _SAME = {Label.FAKE: Truth.FAKE, Label.REAL: Truth.REAL}
@@ -18,7 +18,10 @@ def label_panel(analysis: Analysis, place: str) -> None:
     """Buttons and fields for one result; ``place`` keeps keys of several views apart."""
     given = standing(analysis)
     key = f"{place}-{analysis.id[:12]}"
-    st.markdown("### Is this verdict right?")
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown("### Is this verdict right?", width="content")
+        with st.popover(f"as {escape(reviewer())}", type="tertiary"):
+            reviewer_box()
     with st.container(horizontal=True, gap="small"):
         for name, agrees, icon in (("Right", True, "check"), ("Wrong", False, "close")):
             st.button(
@@ -42,7 +45,7 @@ def standing(analysis: Analysis) -> Given | None:
 
 def _truth_choice(analysis: Analysis, given: Given | None, key: str) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.markdown("It really is")
+        st.markdown("It really is", width="content")
         for truth in (Truth.REAL, Truth.FAKE, Truth.UNSURE):
             st.button(
                 TRUTH_WORDS[truth].capitalize(),
@@ -74,7 +77,7 @@ def _comment(analysis: Analysis, given: Given | None, key: str) -> None:
 def _receipt(given: Given, key: str) -> None:
     agrees = {True: ", as the verdict says", False: ", against the verdict", None: ""}[given.agrees]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"Saved: {escape(given.reviewer)} says {TRUTH_WORDS[given.truth]}{agrees}.")
+        st.caption(f"Saved: {escape(given.reviewer)} says {TRUTH_WORDS[given.truth]}{agrees}.", width="content")
         st.button("Take back", key=f"take-back-{key}", type="tertiary", on_click=_take_back, args=(given.id,))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.workbench import analyse, history, review
-from pages.workbench.common import apply_style, icon
+from pages.workbench.common import apply_style, icon, remember_reviewer
 
 
 def main() -> None:
@@ -20,6 +20,7 @@ def main() -> None:
         ],
         position="top",
     )
+    remember_reviewer()
     page.run()
 
 

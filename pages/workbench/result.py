@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import streamlit as st
 
 from core import wording
@@ -35,7 +37,6 @@ def _result(analysis_id: str, place: str, with_labels: bool) -> None:
         with left:
             _verdict(seen, place)
         _evidence(seen, place)
-        _details(seen, place)
 
 
 def _what_if(analysis: Analysis, place: str) -> Thresholds:
@@ -84,7 +85,8 @@ def _verdict(analysis: Analysis, place: str) -> None:
 
 
 def _evidence(analysis: Analysis, place: str) -> None:
-    if analysis.media.info.kind is MediaKind.VIDEO:
+    is_video = analysis.media.info.kind is MediaKind.VIDEO
+    if is_video:
         left, right = st.columns([1.7, 1], gap="medium")
         over_time(analysis, place, left, right)
     else:
@@ -93,6 +95,8 @@ def _evidence(analysis: Analysis, place: str) -> None:
             picture(analysis)
     with left:
         _consensus(analysis, place)
+    with nullcontext() if is_video else left:
+        _details(analysis, place)
 
 
 def _consensus(analysis: Analysis, place: str) -> None:

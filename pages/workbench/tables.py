@@ -14,7 +14,7 @@ from pages.workbench.common import bullets, escape
 
 def scores(analysis: Analysis) -> None:
     """One row a model and person, also for models that did not answer."""
-    _table([_score(s) for s in analysis.scores], "This preset has no models.")
+    _table([_score(s) for s in analysis.scores], "This preset has no models.", "scores")
     made = analysis.environment
     if made is not None:
         st.caption(escape(f"Made with Unmask {made.unmask}, PyTorch {made.torch} on {made.device}."))
@@ -51,7 +51,7 @@ def people(analysis: Analysis) -> None:
                 "Why not": found.reason if found else "",
             }
         )
-    _table(rows, "No face was found in the frames that were looked at.")
+    _table(rows, "No face was found in the frames that were looked at.", "people")
 
 
 def _quality(track: FaceTrack) -> dict[str, str]:
@@ -75,9 +75,10 @@ def file_facts(analysis: Analysis) -> None:
         st.caption("These are facts about the file. They do not change the score.")
 
 
-def _table(rows: list[dict[str, str]], otherwise: str) -> None:
+def _table(rows: list[dict[str, str]], otherwise: str, key: str = "") -> None:
     if not rows:
         st.caption(otherwise)
         return
     frame = pd.DataFrame([{name: escape(value) for name, value in row.items()} for row in rows])
-    st.table(frame.set_index(frame.columns[0]), border="horizontal")
+    with st.container(key=f"wide-{key}" if key else None):
+        st.table(frame.set_index(frame.columns[0]), border="horizontal")

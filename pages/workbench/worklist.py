@@ -10,6 +10,7 @@ from core.review import Item, Queue, changed, order, refill, resume
 from pages.workbench.common import store
 
 _MOST = 500
+"""How many of the newest analyses are asked about; as they are dealt with, older ones follow."""
 
 
 class Scope(StrEnum):
@@ -23,11 +24,10 @@ SCOPES = {Scope.OPEN: "Nobody has labelled", Scope.MINE: "I have not judged"}
 
 
 def load(reviewer: str, scope: Scope) -> Queue:
-    """The reviewer's queue as it stands now."""
+    """The reviewer's queue as it stands now: what is open, and what this reviewer has dealt with."""
     reviews = store().reviews(reviewer)
-    entries = {e.id: e for e in store().entries(limit=_MOST)}
-    ids = [e.id for e in entries.values() if scope is Scope.MINE or not e.labels or e.id in reviews]
-    items = _items(tuple(ids))
+    asked = store().entries(labelled=False if scope is Scope.OPEN else None, limit=_MOST)
+    items = _items(str(store().path), tuple(sorted({entry.id for entry in asked} | reviews.keys())))
     before = st.session_state.get(_key(reviewer, scope))
     queue = resume(items, reviews) if before is None else refill(before, items, reviews)
     st.session_state[_key(reviewer, scope)] = queue
@@ -45,8 +45,8 @@ def keep(reviewer: str, scope: Scope, before: Queue, after: Queue) -> None:
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _items(ids: tuple[str, ...]) -> tuple[Item, ...]:
-    """Order does not change while an analysis is the same, so it is worked out once for each set of them."""
+def _items(database: str, ids: tuple[str, ...]) -> tuple[Item, ...]:
+    """The order of a set of analyses does not change while they are the same, so it is worked out once."""
     return order(store().get(analysis_id) for analysis_id in ids)
 
 
