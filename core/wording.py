@@ -26,7 +26,7 @@ VERDICT_TITLES: dict[Label, str] = {
 }
 VERDICT_SUMMARIES: dict[Label, str] = {
     Label.FAKE: "The models find clear signs of manipulation.",
-    Label.REAL: "The models find no sign of manipulation. That is not a proof of authenticity.",
+    Label.REAL: "The models find no clear sign of manipulation. That is not a proof of authenticity.",
     Label.UNCERTAIN: "The models find neither enough to call it fake nor enough to call it real.",
     Label.NOT_APPLICABLE: "There is nothing in this file that these models can judge, so there is no score.",
 }
