@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 from pathlib import Path
@@ -21,10 +22,12 @@ from core.training.config import TrainConfig, read_config
 from core.training.data.crops import Crops, build
 from core.training.data.manifest import read_manifest
 from core.training.data.testset import digest
+from core.training.prepare import SPLITS
 from core.training.validation import ValidationSet, make_validation
 
 log = logging.getLogger(__name__)
 MIN_PER_CLASS = 50
+LEFT_OUT = SPLITS / "calibration-left-out.json"
 
 
 class TooFewError(WorkbenchError):
@@ -80,8 +83,9 @@ def cross_fitted(
 
 
 def calibration_crops(data: Path, store: Path, frames: int) -> Crops:
-    """Crops of all real faces of the calibration split."""
-    items = [item for item in read_manifest(data) if item.split == "calib" and not item.fake]
+    """Crops of the real faces of the calibration split, without people who are in the training split."""
+    left_out = set(json.loads(LEFT_OUT.read_text(encoding="utf-8"))["files"])
+    items = [i for i in read_manifest(data) if i.split == "calib" and not i.fake and i.sha256 not in left_out]
     return build(data, items, store, frames=frames)
 
 

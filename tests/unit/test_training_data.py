@@ -188,3 +188,18 @@ def test_wrong_training_files_name_the_field(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text("id: x\noptim: {epochs: 0}\n")
     with pytest.raises(ConfigError, match="epochs"):
         read_config(tmp_path / "x.yaml")
+
+
+def test_people_of_the_training_split_do_not_calibrate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import json
+
+    from core.training import calibrate
+
+    known = json.loads(calibrate.LEFT_OUT.read_text())["files"][0]
+    rows = [f"{n}.jpg,image,real,pristine,lfw,{split},,{sha}" for n, split, sha in
+            (("a", "calib", known), ("b", "calib", "22"), ("c", "train", "33"), ("d", "test", "44"))]  # fmt: skip
+    (tmp_path / "manifest.csv").write_text(HEAD + "\n".join(rows) + "\n")
+    asked: list[str] = []
+    monkeypatch.setattr(calibrate, "build", lambda root, items, store, frames: asked.extend(i.path for i in items))
+    calibrate.calibration_crops(tmp_path, tmp_path, 5)
+    assert asked == ["b.jpg"]

@@ -54,3 +54,11 @@ def test_h264_keeps_odd_sizes() -> None:
     out = nuisance.h264(picture, 20)
     assert out.shape == picture.shape
     assert np.abs(out[:96, :96].astype(int) - picture[:96, :96]).mean() < 8
+
+
+def test_finishing_compresses_the_asked_share() -> None:
+    picture = _picture(7)
+    generators = [np.random.default_rng(seed) for seed in range(40)]
+    assert all(np.array_equal(nuisance.finish(g, picture, 0.0), picture) for g in generators)
+    changed = sum(not np.array_equal(nuisance.finish(g, picture, 1.0), picture) for g in generators)
+    assert 25 <= changed < 40
