@@ -126,34 +126,43 @@ def _level(values: Series, fps: float) -> Series:
 
 
 def _agreement(lips: Series, sound: Series) -> Series:
-    """Mean correlation of the three pairs at each shift, earliest sound first: float64[2 * lag + 1]."""
-    count = lips.shape[1]
-    return np.mean([_correlations(a, sliding_window_view(b, count)) for a, b in zip(lips, sound, strict=True)], axis=0)
+    """Mean correlation of the three pairs at each shift, earliest sound first.
+
+    Args:
+        lips: float64[3, N].
+        sound: float64[..., 3, N + 2 * lag].
+
+    Returns:
+        float64[..., 2 * lag + 1].
+    """
+    return np.mean([_correlations(lips[row], sound[..., row, :]) for row in range(len(lips))], axis=0)
 
 
-def _correlations(values: Series, windows: Series) -> Series:
-    """Pearson's correlation of float64[N] with each row of float64[K, N] where both are known."""
-    known = np.isfinite(values)[None, :] & np.isfinite(windows)
-    count = np.maximum(known.sum(axis=1), 1)
-    a, b = np.where(known, values[None, :], 0.0), np.where(known, windows, 0.0)
-    a = np.where(known, a - (a.sum(axis=1) / count)[:, None], 0.0)
-    b = np.where(known, b - (b.sum(axis=1) / count)[:, None], 0.0)
-    norm = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    enough = (norm > 1e-12) & (count >= 0.6 * np.isfinite(values).sum())
-    return np.where(enough, (a * b).sum(axis=1) / np.where(norm > 1e-12, norm, 1.0), 0.0)
+def _correlations(values: Series, sound: Series) -> Series:
+    """Pearson's correlation of float64[N] with every stretch of N in float64[..., M] where both are known."""
+    here, there = np.isfinite(values), np.isfinite(sound)
+    a, b = np.where(here, values, 0.0), np.where(there, sound, 0.0)
+    sounds, known = (sliding_window_view(row, len(values), axis=-1) for row in (b, there.astype(np.float64)))
+    squares = sliding_window_view(b * b, len(values), axis=-1)
+    mask = here.astype(np.float64)
+    count, sum_a, sum_b = known @ mask, known @ a, sounds @ mask
+    spread = (count * (known @ (a * a)) - sum_a**2) * (count * (squares @ mask) - sum_b**2)
+    enough = (spread > 1e-18) & (count >= 0.6 * here.sum())
+    together = count * (sounds @ a) - sum_a * sum_b
+    return np.where(enough, together / np.sqrt(np.where(enough, spread, 1.0)), 0.0)
 
 
 def _confidence(best: float, lips: Series, sound: Series) -> float:
     """Share of chance sounds whose best agreement stays below ``best``, counting the true one against."""
-    random = np.random.default_rng(0)
-    chance = [float(_agreement(lips, _scrambled(sound, random)).max()) for _ in range(_CHANCES)]
-    return 1.0 - (1 + sum(value >= best for value in chance)) / (1 + _CHANCES)
+    chance = _agreement(lips, _scrambled(sound)).max(axis=-1)
+    return float(1.0 - (1 + (chance >= best).sum()) / (1 + _CHANCES))
 
 
-def _scrambled(sound: Series, random: np.random.Generator) -> Series:
-    """Sound with the same spectra and the same relation between its rows, but at random times: one random phase a
-    frequency is added to all rows."""
+def _scrambled(sound: Series) -> Series:
+    """``_CHANCES`` sounds with the same spectra and the same relation between their rows, but at random times: one
+    random phase a frequency is added to all rows. float64[chances, 3, M]."""
     known = np.isfinite(sound)
-    spectrum = np.fft.rfft(np.where(known, sound, 0.0), axis=1)
-    turned = spectrum * np.exp(2j * np.pi * random.random(spectrum.shape[1]))
-    return np.where(known, np.fft.irfft(turned, n=sound.shape[1], axis=1), np.nan)
+    spectrum = np.fft.rfft(np.where(known, sound, 0.0), axis=-1)
+    phases = np.random.default_rng(0).random((_CHANCES, 1, spectrum.shape[-1]))
+    turned = np.fft.irfft(spectrum * np.exp(2j * np.pi * phases), n=sound.shape[-1], axis=-1)
+    return np.where(known, turned, np.nan)

@@ -96,27 +96,34 @@ def _anchors(times_s: Sequence[float], track: FaceTrack) -> list[tuple[int, Land
 def _follow(shots: Sequence[Frame], landmarks: Landmarks) -> list[_Step]:
     """Motion from frame to frame, beginning at the first with known landmarks; backwards in time if they are."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    points = np.asarray(landmarks, dtype=np.float64)
-    steps: list[_Step] = []
-    sure: Grey | None = None
+    points, steps = np.asarray(landmarks, dtype=np.float64), list[_Step]()
+    matrix = _upright(points)
+    if matrix is None:
+        return steps
+    here = sure = _grey(shots[0].rgb, matrix)
     for before, after in pairwise(shots):
-        passed = after.t_s - before.t_s
-        if not _MIN_STEP_S <= abs(passed) <= _MAX_STEP_S:
+        if not _MIN_STEP_S <= abs(after.t_s - before.t_s) <= _MAX_STEP_S:
             break
-        try:
-            matrix = similarity(points, np.asarray(_LAYOUT))
-        except ValueError:
-            break
-        here, there = _grey(before.rgb, matrix), _grey(after.rgb, matrix)
-        sure = here if sure is None else sure
+        there = _grey(after.rgb, matrix)
         moved = np.asarray(flow.calc(here, there, np.zeros((_SIDE, _SIDE, 2), np.float32)), dtype=np.float64)
         rigid = _shared_motion(moved)
-        back = cv2.invertAffineTransform(matrix)
-        points = _applied(back, _applied(rigid, _applied(matrix, points)))
-        if not _resembles(sure, _grey(after.rgb, similarity(points, np.asarray(_LAYOUT)))):
+        points = _applied(cv2.invertAffineTransform(matrix), _applied(rigid, _applied(matrix, points)))
+        matrix = _upright(points)
+        if matrix is None:
+            break
+        here = _grey(after.rgb, matrix)
+        if not _resembles(sure, here):
             break
         steps.append(_step(moved, rigid, before.t_s, after.t_s))
     return steps
+
+
+def _upright(points: Points) -> Points | None:
+    """The transform of a frame that puts the five points where motion is measured; None where they coincide."""
+    try:
+        return similarity(points, np.asarray(_LAYOUT))
+    except ValueError:
+        return None
 
 
 def _step(moved: Points, rigid: Points, before_s: float, after_s: float) -> _Step:

@@ -24,15 +24,19 @@ def envelope(audio: AudioClip) -> tuple[Series, Series]:
 
     Returns:
         Times float64[N] in seconds on the medium's clock (middles of the analysis windows) and loudness float64[N] in
-        [0, 1]: the mean of the bands' levels, 1 = the loudest level in the clip, 0 = 60 dB below it or less.
+        [0, 1]: the mean of the bands' levels, 1 = the loudest level in the clip, 0 = 60 dB below it or less. Both
+        are empty for a sound shorter than one analysis window (about 30 ms).
     """
     import librosa  # slow to import, and only a clip with sound needs it
 
     hop = max(1, round(audio.sr_hz / _RATE_HZ))
+    window = 1 << int(np.ceil(np.log2(2.5 * hop)))
+    if len(audio.pcm) < window:
+        return np.zeros(0), np.zeros(0)
     bands = librosa.feature.melspectrogram(
         y=audio.pcm,
         sr=audio.sr_hz,
-        n_fft=1 << int(np.ceil(np.log2(2.5 * hop))),
+        n_fft=window,
         hop_length=hop,
         n_mels=_BANDS,
         fmin=_LOWEST_HZ,
