@@ -70,16 +70,32 @@ def remember_reviewer() -> None:
         st.query_params.pop(_REVIEWER, None)
 
 
+def fresh_key(field: str) -> str:
+    """The key of a field, until :func:`used` is called for it.
+
+    A browser that shows a field again under an old key sends its old content as if it were new. So a field never
+    returns under the key under which it was last used.
+    """
+    return f"{field}-{st.session_state.setdefault(f'uses-{field}', 0)}"
+
+
+def used(field: str) -> None:
+    """The field was written in or clicked: it gets another key."""
+    st.session_state[f"uses-{field}"] = st.session_state.get(f"uses-{field}", 0) + 1
+
+
 def reviewer_box() -> None:
     """Where the reviewer's name is written."""
+    key = fresh_key("reviewer-box")
 
     def changed() -> None:
-        st.session_state[_REVIEWER] = st.session_state["reviewer-box"]
+        st.session_state[_REVIEWER] = st.session_state[key]
+        used("reviewer-box")
 
     st.text_input(
         "Reviewer",
         value=reviewer(),
-        key="reviewer-box",
+        key=key,
         on_change=changed,
         max_chars=_NAME_LENGTH,
         help="Labels and reviews are kept under this name.",

@@ -9,12 +9,13 @@ from core import wording
 from core.store.history import HistoryEntry
 from core.store.privacy import erase
 from core.types import Label, MediaKind
-from pages.workbench.common import action, settings, store, view
+from pages.workbench.common import action, fresh_key, settings, store, used, view
 from pages.workbench.labels import TRUTH_WORDS
 from pages.workbench.result import result_view
 
 _OPENED = "analysis"
 _PAGE = 50
+_TABLE = "history-table"
 
 
 @view
@@ -79,7 +80,7 @@ def _table(rows: list[HistoryEntry]) -> None:
     event = st.dataframe(
         frame,
         hide_index=True,
-        key="history-table",
+        key=fresh_key(_TABLE),
         on_select="rerun",
         selection_mode="single-cell",
         column_config={
@@ -90,6 +91,7 @@ def _table(rows: list[HistoryEntry]) -> None:
     )
     cells = event.selection.cells
     if cells:
+        used(_TABLE)
         _open(rows[cells[0][0]].id)
         st.rerun()
 

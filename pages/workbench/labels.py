@@ -7,9 +7,10 @@ import streamlit as st
 from core.store.feedback import Label as Given
 from core.store.feedback import Truth
 from core.types import Analysis, Label
-from pages.workbench.common import action, escape, reviewer, reviewer_box, store
+from pages.workbench.common import action, escape, fresh_key, reviewer, reviewer_box, store, used
 
 TRUTH_WORDS = {Truth.REAL: "real", Truth.FAKE: "fake", Truth.UNSURE: "unsure"}
+_COMMENT = "comment"
 _SAME = {Label.FAKE: Truth.FAKE, Label.REAL: Truth.REAL}
 _OTHER = {Label.FAKE: Truth.REAL, Label.REAL: Truth.FAKE}
 
@@ -57,13 +58,15 @@ def _truth_choice(analysis: Analysis, given: Given | None, key: str) -> None:
 
 
 def _comment(analysis: Analysis, given: Given | None, key: str) -> None:
-    box = f"comment-{key}"
+    box = f"{fresh_key(_COMMENT)}-{key}-{reviewer()}"
 
     @action
     def changed() -> None:
-        now = standing(analysis)
+        now, written = standing(analysis), st.session_state[box]
+        if written == (now.comment if now is not None else ""):
+            return
         truth = now.truth if now is not None else Truth.UNSURE
-        _save(analysis, truth, now.agrees if now is not None else None, comment=st.session_state[box])
+        _save(analysis, truth, now.agrees if now is not None else None, comment=written)
 
     st.text_input(
         "Comment",
@@ -95,9 +98,11 @@ def _keep(analysis: Analysis, truth: Truth) -> None:
 @action
 def _take_back(label_id: int) -> None:
     store().undo_label(label_id, reviewer=reviewer())
+    used(_COMMENT)
 
 
 def _save(analysis: Analysis, truth: Truth, agrees: bool | None, comment: str | None = None) -> None:
     before = standing(analysis)
     kept = before.comment if before is not None else ""
     store().add_label(analysis, truth, reviewer=reviewer(), agrees=agrees, comment=kept if comment is None else comment)
+    used(_COMMENT)

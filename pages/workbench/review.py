@@ -152,12 +152,14 @@ def _button(what: Action, title: str, keys: str, item_id: str, scope: Scope, *, 
 
 
 def _note(review: Review, scope: Scope) -> None:
-    box = f"note-{review.item}"
+    who = reviewer()
+    box = f"note-{review.item}-{who}"
 
     @action
     def written() -> None:
-        queue = load(reviewer(), scope)
-        keep(reviewer(), scope, queue, annotate(queue, review.item, st.session_state[box]))
+        queue, note = load(who, scope), st.session_state[box]
+        if note != queue.review(review.item).note:
+            keep(who, scope, queue, annotate(queue, review.item, note))
 
     st.text_area(
         "Note",

@@ -138,6 +138,11 @@ def test_from_an_upload_over_the_verdict_to_a_label_and_the_history(workbench_se
         settled(page)
         assert portrait.name in page.inner_text("[data-testid=stMain]")
         assert "Saved: analyst says fake" in page.inner_text("[data-testid=stMain]")
+
+        page.get_by_role("button", name="All analyses").click()
+        page.wait_for_selector("text=1 analysis")
+        open_first_row(page)
+        page.wait_for_selector(".st-key-verdict-history h2")
         assert_quiet(watch)
 
 
@@ -176,16 +181,18 @@ def test_bad_uploads_say_what_is_wrong_and_what_to_do_and_do_not_stop_the_good_o
             message, hint = card.inner_text().split("\n")[-2:]
             assert len(message) > 10
             assert len(hint) > 10
-        for good in ("good.png", "fine.png", "good.png"):
+        for good in ("good.png", "fine.png", "good.png", "fine.png"):
             page.locator("button", has_text=good).click(timeout=300_000)
             page.wait_for_selector(f".st-key-verdict-analyse p:has-text('{good}')")
-        settled(page)
+            settled(page)
         shoot(page, "workbench-bad-uploads-desktop")
         text = page.inner_text("[data-testid=stMain]")
         assert "Traceback" not in text
         card = page.locator("[data-testid=stAlert]", has_text="nothing.png").inner_text()
         assert "The file is empty" in card
         assert EmptyMediaError.__name__ not in text
+        with closing(stored(workbench_server.data_dir)) as store:
+            assert {e.labels for e in store.entries() if e.name in ("good.png", "fine.png")} == {0}
         page.locator("button:has-text('Remove')").first.click()
         page.wait_for_function("document.querySelectorAll('[data-testid=stAlert]').length === 2")
         assert_quiet(watch)

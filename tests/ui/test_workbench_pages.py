@@ -154,6 +154,18 @@ def test_a_comment_stays_with_the_label_when_the_truth_changes(still) -> None:
     assert (label.truth, label.comment) == (Truth.REAL, "odd teeth")
 
 
+def test_a_field_that_is_shown_again_says_nothing_by_itself(still) -> None:
+    at = draw(history_page, analysis=still.id)
+    field = next(t for t in at.text_input if t.label == "Comment")
+    field.input("x").run()
+    assert [label.comment for label in store().labels()] == ["x"]
+    button(at, "take-back-").click().run()
+    again = next(t for t in at.text_input if t.label == "Comment")
+    assert (again.value, again.key == field.key) == ("", False)
+    again.input("").run()
+    assert store().labels() == []
+
+
 def test_history_filters_by_name_and_verdict(still) -> None:
     store().record(replace(landscape(), id="9" * 64), origin="workbench")
     at = draw(history_page)
@@ -215,7 +227,7 @@ def test_a_note_is_kept_before_any_judgement(still) -> None:
 def test_each_reviewer_has_a_queue_of_their_own(still) -> None:
     at = draw(review_page)
     button(at, "do-fake-").click().run()
-    at.text_input(key="reviewer-box").input("bo").run()
+    next(t for t in at.text_input if t.label == "Reviewer").input("bo").run()
     button(at, "do-authentic-").click().run()
     assert store().reviews("bo")[still.id].judgement is Judgement.AUTHENTIC
     assert store().reviews(PERSON)[still.id].judgement is Judgement.FAKE
