@@ -131,7 +131,8 @@ def driver(analysis: Analysis) -> str:
 
 def thresholds(limits: Thresholds) -> str:
     """Where the two lines are, in words."""
-    return f"real up to {percent(limits.real)}, fake from {percent(limits.fake)}"
+    real = f"real up to {percent(limits.real)}" if limits.real > 0 else "never called real"
+    return f"{real}, fake from {percent(limits.fake)}"
 
 
 def enhancement_notes(analysis: Analysis) -> tuple[str, ...]:

@@ -72,17 +72,25 @@ def _reasons(
     thresholds: Thresholds,
 ) -> tuple[str, ...]:
     p_fake = person.p_fake or 0.0
-    side = {
-        Label.FAKE: f"at or above the fake threshold of {thresholds.fake:.0%}",
-        Label.REAL: f"at or below the real threshold of {thresholds.real:.0%}",
-        Label.UNCERTAIN: f"between the thresholds of {thresholds.real:.0%} and {thresholds.fake:.0%}: not clear "
-        "enough to call",
-    }[label_of(p_fake, thresholds)]
-    lines = [f"{_name(person)}: P(fake) is {p_fake:.0%}, {side}.", _votes(person)]
+    lines = [f"{_name(person)}: P(fake) is {p_fake:.0%}, {_side(p_fake, thresholds)}.", _votes(person)]
     if len(judged) > 1:
         lines.append(f"{len(judged)} people could be judged; {_name(person)} is the most suspicious and drives it.")
     lines += [f"{_name(p)} does not count: {p.reason}." for p in people if not p.enough and p.track_id is not None]
     return tuple(dict.fromkeys([*lines, *_silent(scores)]))
+
+
+def _side(p_fake: float, thresholds: Thresholds) -> str:
+    label = label_of(p_fake, thresholds)
+    if label is Label.FAKE:
+        return f"at or above the fake threshold of {thresholds.fake:.0%}"
+    if label is Label.REAL:
+        return f"at or below the real threshold of {thresholds.real:.0%}"
+    if thresholds.real == 0.0:
+        return (
+            f"below the fake threshold of {thresholds.fake:.0%}; no file is called real here, because the detectors "
+            "miss whole kinds of fakes"
+        )
+    return f"between the thresholds of {thresholds.real:.0%} and {thresholds.fake:.0%}: not clear enough to call"
 
 
 def _votes(person: PersonResult) -> str:
