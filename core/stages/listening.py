@@ -13,6 +13,7 @@ from core.sync.correlation import METHOD, mouth_motion, pick_window, sync_curve
 from core.types import AudioClip, FaceTrack, Frame, MediaKind, Status, SyncCurve
 
 SYNC_FPS = 25.0
+MOST_PEOPLE = 4  # following lips costs seconds a person
 
 
 def compare_sound_and_lips(
@@ -43,9 +44,14 @@ def _curves(
     def dense(window: tuple[float, float]) -> Sequence[Frame]:
         return read_window(material.ref, material.info, *window, max_fps=2 * SYNC_FPS, limits=context.settings.limits)
 
+    chosen = {t.id for t in sorted(tracks, key=lambda t: -len(t.t_s))[:MOST_PEOPLE]}
     curves = []
     for done, person in enumerate(tracks):
         context.step(done / len(tracks), f"person {person.id}")
+        if person.id not in chosen:
+            reason = f"Only the {MOST_PEOPLE} people seen most are compared with the sound."
+            curves.append(_not_applicable(reason, person.id))
+            continue
         try:
             curves.append(_curve(person, audio, dense))
         except DamagedMediaError as error:

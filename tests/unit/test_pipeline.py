@@ -236,3 +236,12 @@ def test_a_picture_track_that_breaks_while_lips_are_followed_is_a_row(
     analysis = pipeline.analyse(samples("talking_clip", "b.mp4", seconds=4.0), settings)
     assert [c.status for c in analysis.sync] == [Status.ERROR]
     assert analysis.verdict.p_fake is not None
+
+
+def test_lips_of_the_people_seen_most_are_compared_and_the_others_say_so(
+    settings: Settings, samples: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "MOST_PEOPLE", 0)
+    analysis = pipeline.analyse(samples("talking_clip", "c.mp4", seconds=3.0), settings)
+    assert [c.status for c in analysis.sync] == [Status.NOT_APPLICABLE]
+    assert "people seen most" in analysis.sync[0].summary
