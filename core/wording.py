@@ -156,7 +156,7 @@ def media_rows(media: MediaFacts) -> tuple[tuple[str, str], ...]:
         ("Picture", _picture(info)),
         ("Length", "" if info.duration_s is None else _length(info.duration_s)),
         ("Frame rate", _frame_rate(info)),
-        ("Video codec", _joined(info.video_codec, info.video_profile, info.pixel_format)),
+        ("Pixels" if info.kind is MediaKind.IMAGE else "Video codec", _coding(info)),
         ("Bit rate", "" if info.bitrate_bps is None else f"{info.bitrate_bps / 1000:,.0f} kbit/s"),
         ("Key frames", "" if info.gop_frames is None else f"every {info.gop_frames:.0f} frames"),
         ("Sound", _sound(info)),
@@ -167,6 +167,10 @@ def media_rows(media: MediaFacts) -> tuple[tuple[str, str], ...]:
 
 def _joined(*parts: str | None) -> str:
     return ", ".join(part for part in parts if part)
+
+
+def _coding(info: MediaInfo) -> str:
+    return _joined(info.video_codec, info.video_profile, info.pixel_format)
 
 
 def _length(seconds: float) -> str:

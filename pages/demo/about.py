@@ -11,8 +11,9 @@ from pages.demo import cards
 _READING = """
 <section class="um-card um-prose"><h2>How to read a result</h2>
 <p><b>Probability of a fake</b> runs from 0% to 100%; 100% means fake, everywhere. It is called <i>calibrated</i> only
-where it was fitted on held-out data, so that of those given 70% about seven in ten were fake. Otherwise it is a raw
-score: good for comparing, not a chance.</p>
+where it was fitted on held-out data, so that of those given 70% about seven in ten were fake. On kinds of fakes that
+the data did not hold it can be far off: the tables below tell. Otherwise it is a raw score: good for comparing, not a
+chance.</p>
 <p><b>Two lines</b> turn the number into a word. Above the upper one it looks fake, below the lower one real, between
 them the honest answer is <i>uncertain</i>. You can move the lines; nothing is computed anew.</p>
 <p><b>The range</b> says how far the answer could move with other frames or models. <b>Agreement</b> says how many
