@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 
 import streamlit as st
@@ -107,20 +108,26 @@ def _consensus(analysis: Analysis, place: str) -> None:
 
 
 def _details(analysis: Analysis, place: str) -> None:
-    scores, people, sound, file, take = st.tabs(["Scores", "People", "Sound and lips", "File", "Download"])
-    with scores:
-        tables.scores(analysis)
-    with people:
-        tables.people(analysis)
-        if analysis.media.info.kind is MediaKind.VIDEO and analysis.tracks:
-            figure = face_quality(analysis, min_size_px=smallest_face_px(ensemble(analysis.preset)), theme=theme())
-            st.plotly_chart(figure, theme=None, config=_QUIET, key=f"quality-{place}", alt="Face size over time")
-    with sound:
-        _sound(analysis, place)
-    with file:
-        tables.file_facts(analysis)
-    with take:
-        download_buttons(analysis, place)
+    """Tabs; only the one that is open is drawn, so that moving a threshold stays quick."""
+    drawers: dict[str, Callable[[], None]] = {
+        "Scores": lambda: tables.scores(analysis),
+        "People": lambda: _people(analysis, place),
+        "Sound and lips": lambda: _sound(analysis, place),
+        "File": lambda: tables.file_facts(analysis),
+        "Download": lambda: download_buttons(analysis, place),
+    }
+    tabs = st.tabs(list(drawers), key=f"details-{place}", on_change="rerun")
+    for tab, draw in zip(tabs, drawers.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw()
+
+
+def _people(analysis: Analysis, place: str) -> None:
+    tables.people(analysis)
+    if analysis.media.info.kind is MediaKind.VIDEO and analysis.tracks:
+        figure = face_quality(analysis, min_size_px=smallest_face_px(ensemble(analysis.preset)), theme=theme())
+        st.plotly_chart(figure, theme=None, config=_QUIET, key=f"quality-{place}", alt="Face size over time")
 
 
 def _sound(analysis: Analysis, place: str) -> None:

@@ -231,8 +231,7 @@ def test_an_analysis_can_be_deleted_with_its_file(seeded_server, samples) -> Non
     assert Uploads(build_settings(data_dir=seeded_server.data_dir)).path_of(kept.media.sha256) is None
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
+@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("desktop", "dark"), ("phone", "light")])
 def test_every_view_fits_its_screen_and_asks_nobody_else(seeded_server, size, scheme) -> None:
     views = {
         "analyse": visit(seeded_server, ""),
