@@ -157,8 +157,8 @@ def sync(analysis: Analysis) -> str:
     methods = ", ".join(dict.fromkeys(escape(curve.method) for curve in analysis.sync))
     return (
         '<div class="um-explain"><p>The curve shows how well lips and sound fit when the sound is shifted. A peak near '
-        "0 ms: they fit as they are. A peak elsewhere: one of them is late, often by a fault of the recording. No clear "
-        "peak: dubbing, music, or a mouth that is hard to see. Mouths that were generated to a voice fit it well, so the "
+        "0 ms: they fit as they are. A peak elsewhere: one of them is late, often a fault of the recording. No clear "
+        "peak: dubbing, music, or a mouth hard to see. Mouths that were generated to a voice fit it well, so the "
         f"curve does not count for the verdict.</p><ul>{said}</ul><p class=um-faint>Method: {methods}.</p></div>"
     )
 
