@@ -45,7 +45,7 @@ def test_words_have_the_colours_of_the_figures(config, theme) -> None:
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_stands_out_from_its_background(config, theme) -> None:
     colours = config["theme"][theme]
-    for name in ("textColor", "orangeTextColor", "blueTextColor", "violetTextColor"):
+    for name in ("textColor", "orangeTextColor", "blueTextColor", "violetTextColor", "grayTextColor"):
         assert contrast(colours[name], colours["backgroundColor"]) >= 4.5, name
 
 
