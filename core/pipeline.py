@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import platform
-import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from core import __version__, schema
+from core import __version__, logs, schema
 from core.detectors.weights import file_sha256, locate
 from core.errors import InternalError, WorkbenchError
 from core.fusion.combine import evidence_rule, fuse
@@ -48,17 +47,17 @@ def analyse(
     Raises:
         WorkbenchError: with message and hint, whatever went wrong.
     """
-    try:
-        return _analyse(source, settings, on_progress, name)
-    except WorkbenchError:
-        raise
-    except Exception as exc:
-        fault = uuid.uuid4().hex[:8]
-        log.exception("analysis failed", extra={"fault": fault})
-        raise InternalError(
-            "The analysis stopped on an unexpected fault.",
-            hint=f"Your file was not changed. Try again; if it stays, report it with the log entry '{fault}'.",
-        ) from exc
+    with logs.bound(logs.current()) as request:
+        try:
+            return _analyse(source, settings, on_progress, name)
+        except WorkbenchError:
+            raise
+        except Exception as exc:
+            log.exception("analysis failed")
+            raise InternalError(
+                "The analysis stopped on an unexpected fault.",
+                hint=f"Your file was not changed. Try again; if it stays, report it with the log id '{request}'.",
+            ) from exc
 
 
 def _analyse(source: Path, settings: Settings, on_progress: OnProgress | None, name: str | None) -> Analysis:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,3 +20,9 @@ def media_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def samples(media_dir: Path) -> Samples:
     """Synthetic media by writer and name, each written once a session. Do not change the files."""
     return Samples(media_dir)
+
+
+@pytest.fixture(autouse=True)
+def own_main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit puts its page in the place of the main module; a process spawned by a later test would run that page."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
