@@ -24,5 +24,5 @@ def samples(media_dir: Path) -> Samples:
 
 @pytest.fixture(autouse=True)
 def own_main_module(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Streamlit puts its page in the place of the main module; a process spawned by a later test would run that page."""
+    """Streamlit puts its page in the place of the main module; a process spawned later would run that page."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
