@@ -15,6 +15,7 @@ from pathlib import Path
 import streamlit as st
 
 from core import logs
+from pages.engine import load_analyse
 from pages.workbench.common import last_resort
 
 
@@ -23,7 +24,7 @@ async def _prepared(_app: st.App) -> AsyncIterator[None]:
     """Load the views before the first visitor comes, and the networks' library while that visitor looks around."""
     logs.configure()
     await asyncio.to_thread(importlib.import_module, "pages.workbench.main")
-    loading = asyncio.create_task(asyncio.to_thread(importlib.import_module, "core.pipeline"))
+    loading = asyncio.create_task(asyncio.to_thread(load_analyse))
     yield
     loading.cancel()
 

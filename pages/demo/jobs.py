@@ -11,6 +11,7 @@ from pathlib import Path
 from core.errors import CancelledError, InternalError, WorkbenchError
 from core.settings import Settings
 from core.types import Analysis, Progress, Stage
+from pages.engine import load_analyse
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +63,7 @@ class Job:
 
     def _work(self, source: Path, settings: Settings, name: str) -> None:
         try:
-            from core.pipeline import analyse
-
-            self.result = analyse(source, settings, self._on_progress, name=name)
+            self.result = load_analyse()(source, settings, self._on_progress, name=name)
         except WorkbenchError as error:
             self.error = error
         except Exception:

@@ -16,6 +16,7 @@ from core.settings import Settings
 from pages.demo.about import about_page
 from pages.demo.analyse import analyse_page
 from pages.demo.chart import ASSETS, PLOTLY_JS, PLOTLY_URL
+from pages.engine import load_analyse
 
 _QUEUE = 40
 _SESSIONS = 500
@@ -59,7 +60,7 @@ def launch_options(settings: Settings) -> dict[str, Any]:
 
 def warm_up() -> None:
     """Import the models' libraries while the first visitor is still choosing a file."""
-    threading.Thread(target=_import_models, name="warm-up", daemon=True).start()
+    threading.Thread(target=load_analyse, name="warm-up", daemon=True).start()
 
 
 def theme() -> gr.themes.Base:
@@ -85,7 +86,3 @@ def theme() -> gr.themes.Base:
 
 async def _plotly(_: Request) -> FileResponse:
     return FileResponse(PLOTLY_JS, headers={"Cache-Control": "public, max-age=86400"})
-
-
-def _import_models() -> None:
-    import core.pipeline  # noqa: F401

@@ -14,6 +14,7 @@ from core.errors import StorageError
 from core.logs import bound
 from core.media.guard import clean_name
 from core.registry import ensemble, ensemble_ids
+from pages.engine import load_analyse
 from pages.workbench.common import settings, store, uploads
 from pages.workbench.jobs import Jobs, Report
 from pages.workbench.waiting import Upload, Waiting
@@ -112,14 +113,12 @@ def _enqueue(path: Path, sha256: str, name: str, preset: str) -> None:
 
 def _analyse(upload: Upload, report: Report) -> str:
     """Runs in the background, without a session."""
-    from core.pipeline import analyse  # here, because it loads the networks' library
-
     path = uploads().path_of(upload.sha256)
     if path is None:
         raise StorageError("The upload is no longer kept here.", hint="Upload the file again.")
     with bound():
         chosen = settings().model_copy(update={"preset": upload.preset})
-        analysis = analyse(path, chosen, report, name=upload.name)
+        analysis = load_analyse()(path, chosen, report, name=upload.name)
         store().record(analysis, origin="workbench")
     waiting().remove(upload.sha256)
     return analysis.id

@@ -1,0 +1,40 @@
+"""The way of both front ends to the pipeline, which loads the networks' library when it is first needed."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from core.settings import Settings
+    from core.types import Analysis, Progress
+
+_loading = threading.Lock()
+
+
+class Analyse(Protocol):
+    """:func:`core.pipeline.analyse`."""
+
+    def __call__(
+        self,
+        source: Path,
+        settings: Settings,
+        on_progress: Callable[[Progress], None] | None = None,
+        *,
+        name: str | None = None,
+    ) -> Analysis: ...
+
+
+def load_analyse() -> Analyse:
+    """Import the pipeline, or wait until another thread has done so.
+
+    The lock is needed: where two threads import the same large library at once, Python may hand one of them a module
+    that is only half there rather than risk a deadlock.
+    """
+    with _loading:
+        from core.pipeline import analyse
+
+        return analyse
