@@ -212,7 +212,7 @@ def test_a_click_on_the_timeline_shows_that_frame(seeded_server) -> None:
         place = point.bounding_box()
         page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
         page.wait_for_selector("text=Frame at 0:02.0")
-        assert "9 of 16 frames" in page.inner_text("[data-testid=stMain]")
+        page.wait_for_selector("text=9 of 16 frames")
         page.get_by_role("button", name="Back").click()
         page.wait_for_selector("text=Frame at 0:01.8")
         tall(page)
