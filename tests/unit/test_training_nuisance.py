@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
@@ -33,27 +35,120 @@ def test_degrade_is_seeded_and_keeps_the_shape() -> None:
     assert sum(not np.array_equal(r, picture) for r in results) > 20
 
 
+def test_every_kind_of_step_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: set[str] = set()
+    for name in (*STEPS, "jpeg", "webp", "h264", "h265"):
+        monkeypatch.setattr(nuisance, name, _noting(seen, name))
+    for seed in range(400):
+        nuisance.degrade(np.random.default_rng(seed), _picture(3, 32))
+    assert seen == {*STEPS, "jpeg", "webp", "h264", "h265"}
+
+
+def _noting(seen: set[str], name: str) -> Callable[..., np.ndarray]:
+    def step(*args: object) -> np.ndarray:
+        seen.add(name)
+        return np.asarray(next(a for a in args if isinstance(a, np.ndarray)))
+
+    return step
+
+
 def test_strength_zero_changes_nothing() -> None:
     picture = _picture(4)
     for seed in range(10):
         assert np.array_equal(nuisance.degrade(np.random.default_rng(seed), picture, 0.0), picture)
 
 
-@pytest.mark.parametrize("codec", ["jpeg", "webp", "h264"])
+@pytest.mark.parametrize("codec", ["jpeg", "webp", "h264", "h265"])
 def test_codecs_lose_more_at_lower_quality(codec: str) -> None:
     rng = np.random.default_rng(5)
     picture = np.clip(_picture(5).astype(int) + rng.integers(-20, 21, (120, 120, 3)), 0, 255).astype(np.uint8)
-    good, poor = {"jpeg": (95, 20), "webp": (95, 20), "h264": (15, 40)}[codec]
+    good, poor = {"jpeg": (95, 20), "webp": (95, 20), "h264": (15, 40), "h265": (15, 40)}[codec]
     call = getattr(nuisance, codec)
     errors = [float(np.abs(call(picture, q).astype(int) - picture).mean()) for q in (good, poor)]
     assert 0 < errors[0] < errors[1] < 40
 
 
-def test_h264_keeps_odd_sizes() -> None:
-    picture = _picture(6, 97)
-    out = nuisance.h264(picture, 20)
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+@pytest.mark.parametrize("size", [(97, 97), (97, 130), (64, 201), (33, 18)])
+def test_video_codecs_keep_odd_and_oblong_pictures(codec: str, size: tuple[int, int]) -> None:
+    picture = np.ascontiguousarray(_picture(6, 201)[: size[0], : size[1]])
+    out = getattr(nuisance, codec)(picture, 20)
     assert out.shape == picture.shape
-    assert np.abs(out[:96, :96].astype(int) - picture[:96, :96]).mean() < 8
+    assert np.abs(out.astype(int) - picture).mean() < 8
+
+
+def _step(name: str, rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
+    extra = {"subtitles": (), "overlay": (), "rescale": (0.55,), "noise": (4.0,), "blur": (1.2,)}
+    return np.asarray(getattr(nuisance, name)(rng, picture, *extra.get(name, (1.0,))))
+
+
+STEPS = ("beauty", "blur", "light", "low_light", "noise", "overlay", "rescale", "screenshot", "social", "subtitles",
+         "unsharp")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_every_step_is_seeded_changes_the_picture_and_draws_nothing_from_it(name: str) -> None:
+    picture, other = _picture(11, 121), _picture(12, 121)
+    before = picture.copy()
+    changed = 0
+    for seed in range(6):
+        rngs = [np.random.default_rng(seed) for _ in range(3)]
+        first, again = _step(name, rngs[0], picture), _step(name, rngs[1], picture)
+        _step(name, rngs[2], other)
+        assert np.array_equal(first, again)
+        assert rngs[0].bit_generator.state == rngs[2].bit_generator.state
+        assert first.shape == picture.shape and first.dtype == np.uint8
+        changed += int(not np.array_equal(first, picture))
+    assert changed >= 4
+    assert np.array_equal(picture, before)
+
+
+@pytest.mark.parametrize("size", [(121, 87), (200, 35), (33, 17), (2, 3), (1, 1)])
+def test_chains_keep_any_size(size: tuple[int, int]) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    for seed in range(60):
+        assert nuisance.degrade(np.random.default_rng(seed), picture).shape == picture.shape
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_constant_pictures_pass(value: int) -> None:
+    picture = np.full((64, 64, 3), value, np.uint8)
+    for name in STEPS:
+        out = _step(name, np.random.default_rng(1), picture)
+        assert out.shape == picture.shape
+        if name in ("beauty", "unsharp", "rescale", "social") and value != 128:
+            assert np.abs(out.astype(int) - value).max() <= 1
+    for seed in range(40):
+        nuisance.degrade(np.random.default_rng(seed), picture)
+
+
+def test_grain_in_low_light_grows_with_the_strength() -> None:
+    flat = np.full((80, 80, 3), 120, np.uint8)
+
+    def grain(strength: float) -> float:
+        shots = [nuisance.low_light(np.random.default_rng(s), flat, strength).std(axis=(0, 1)) for s in range(8)]
+        return float(np.mean(shots))
+
+    assert grain(1.0) > 1.5 * grain(0.2) > 0
+
+
+def test_beauty_keeps_edges_and_smooths_skin() -> None:
+    rng = np.random.default_rng(2)
+    skin = np.full((96, 96, 3), (205, 150, 125), np.float64)
+    skin[:, 48:] = (40, 40, 60)
+    grainy = np.clip(skin + rng.normal(0, 6, skin.shape), 0, 255).astype(np.uint8)
+    out = nuisance.beauty(np.random.default_rng(3), grainy, 1.0).astype(float)
+    assert out[10:-10, 8:40].std(axis=(0, 1)).mean() < 0.85 * grainy[10:-10, 8:40].std(axis=(0, 1)).mean()
+    assert out[:, 44].mean() - out[:, 51].mean() > 0.85 * (skin[:, 44].mean() - skin[:, 51].mean())
+    assert np.abs(out[:, 60:] - grainy[:, 60:]).mean() < 1.0
+
+
+def test_subtitles_write_in_the_lower_part_alone() -> None:
+    picture = _picture(9, 200)
+    for seed in range(20):
+        out = nuisance.subtitles(np.random.default_rng(seed), picture)
+        assert np.array_equal(out[:120], picture[:120])
+        assert not np.array_equal(out[120:], picture[120:])
 
 
 def test_finishing_compresses_the_asked_share() -> None:

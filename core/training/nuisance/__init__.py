@@ -1,0 +1,81 @@
+"""Nuisances: what happens to honest and forged pictures alike on their way (light, editing, sharing, compression).
+
+A real picture and its fake get the same chain from equal generators, so none of it can tell them apart: what is drawn
+depends on the generator and the size alone, never on the pixels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.training.nuisance.camera import blur, light, low_light, noise, unsharp
+from core.training.nuisance.codecs import h264, h265, jpeg, webp
+from core.training.nuisance.editing import beauty, overlay, subtitles
+from core.training.nuisance.sharing import rescale, screenshot, social
+from core.types import RGB
+
+__all__ = [
+    "beauty", "blur", "degrade", "finish", "h264", "h265", "jpeg", "light", "low_light", "noise", "overlay", "rescale",
+    "screenshot", "social", "subtitles", "unsharp", "webp",
+]  # fmt: skip
+
+
+def degrade(rng: np.random.Generator, rgb: RGB, strength: float = 1.0) -> RGB:
+    """A random chain over uint8[H, W, 3]; ``strength`` in [0, 1] scales how likely and how hard each step is."""
+    out = _taken(rng, rgb, strength)
+    out = _edited(rng, out, strength)
+    if rng.random() < 0.4 * strength:
+        out = rescale(rng, out, 1.0 - 0.6 * strength * rng.random())
+    if rng.random() < 0.1 * strength:
+        out = screenshot(rng, out, strength)
+    return _compress(rng, out, strength)
+
+
+def finish(rng: np.random.Generator, rgb: RGB, odds: float) -> RGB:
+    """Compression at the detector's own resolution, in ``odds`` of the cases: what a small picture went through."""
+    return _compress(rng, rgb, 1.0) if rng.random() < odds else rgb
+
+
+def _taken(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
+    out = rgb
+    if rng.random() < 0.5 * strength:
+        out = light(rng, out, strength)
+    if rng.random() < 0.08 * strength:
+        out = low_light(rng, out, strength)
+    if rng.random() < 0.2 * strength:
+        out = blur(rng, out, rng.uniform(0.3, 0.3 + 1.2 * strength))
+    if rng.random() < 0.25 * strength:
+        out = noise(rng, out, rng.uniform(1.0, 1.0 + 9.0 * strength))
+    if rng.random() < 0.15 * strength:
+        out = unsharp(rng, out, strength)
+    return out
+
+
+def _edited(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
+    out = rgb
+    if rng.random() < 0.12 * strength:
+        out = beauty(rng, out, strength)
+    if rng.random() < 0.08 * strength:
+        out = subtitles(rng, out)
+    if rng.random() < 0.08 * strength:
+        out = overlay(rng, out)
+    return out
+
+
+def _compress(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
+    """At most one kind; H.265 is rare because its encoder takes ten times as long as all else."""
+    out = rgb
+    kind = rng.random()
+    if kind < 0.45 * strength:
+        out = jpeg(out, int(rng.integers(int(95 - 60 * strength), 98)))
+        if rng.random() < 0.3:
+            out = jpeg(rescale(rng, out, rng.uniform(0.6, 1.0)), int(rng.integers(50, 98)))
+    elif kind < 0.57 * strength:
+        out = webp(out, int(rng.integers(int(90 - 55 * strength), 96)))
+    elif kind < 0.71 * strength:
+        out = h264(out, int(rng.integers(18, 19 + int(18 * strength))))
+    elif kind < 0.73 * strength:
+        out = h265(out, int(rng.integers(20, 21 + int(16 * strength))))
+    elif kind < 0.85 * strength:
+        out = social(rng, out, strength)
+    return out
