@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -43,13 +44,13 @@ def _through(rgb: RGB, suffix: str, options: list[int]) -> RGB:
     return np.ascontiguousarray(np.asarray(decoded, dtype=np.uint8)[:, :, ::-1])
 
 
-def _intra(rgb: RGB, codec: str, options: dict[str, str], *, least: int = 2) -> RGB:
+def _intra(rgb: RGB, codec: Literal["libx264", "libx265"], options: dict[str, str], *, least: int = 2) -> RGB:
     """Through a video encoder; the picture is padded to even sides of at least ``least`` px and cut again."""
     import av
 
     height, width = rgb.shape[:2]
     below, right = (max(least, side + side % 2) - side for side in (height, width))
-    padded = cv2.copyMakeBorder(rgb, 0, below, 0, right, cv2.BORDER_REPLICATE) if below or right else rgb
+    padded = np.asarray(cv2.copyMakeBorder(rgb, 0, below, 0, right, cv2.BORDER_REPLICATE), dtype=np.uint8)
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as box:
         stream = box.add_stream(codec, rate=25, options=options)
