@@ -1,0 +1,41 @@
+"""Pseudo-fakes of clips, for detectors that look at motion: what a fake leaves between its frames."""
+
+from __future__ import annotations
+
+from core.errors import NotFoundError
+from core.training.fakes.clips.animated import Animated
+from core.training.fakes.clips.base import Clip, ClipFake
+from core.training.fakes.clips.blended import Flicker, Jitter
+from core.training.fakes.clips.framed import PAIRED, FrameWise, Tracked
+from core.training.fakes.clips.timed import Averaged, RetimedMouth, Stutter, TimeSplice
+
+__all__ = ["Clip", "ClipFake", "all_clip_fakes", "clip_fake"]
+
+
+def all_clip_fakes() -> dict[str, ClipFake]:
+    """Every method by its name."""
+    made: tuple[ClipFake, ...] = (
+        Tracked(),
+        Tracked("tracked-swap", PAIRED),
+        FrameWise(),
+        Jitter(),
+        Flicker(),
+        Stutter(),
+        TimeSplice(),
+        Averaged(),
+        RetimedMouth(),
+        Animated(),
+    )
+    return {method.name: method for method in made}
+
+
+def clip_fake(name: str) -> ClipFake:
+    """A method by name.
+
+    Raises:
+        NotFoundError: no such method.
+    """
+    methods = all_clip_fakes()
+    if name not in methods:
+        raise NotFoundError(f"There is no pseudo-fake of clips '{name}'.", hint=f"There are: {', '.join(methods)}.")
+    return methods[name]
