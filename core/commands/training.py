@@ -1,4 +1,4 @@
-"""``train``, ``export``, ``calibrate``, ``evaluate``: from a configuration to a detector with measured quality."""
+"""``train`` to ``compare``: from a configuration to detectors with measured quality, and what their data hold."""
 
 from __future__ import annotations
 
@@ -7,45 +7,114 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from core.commands.common import Commands
-from core.errors import NotFoundError
+from core.commands.common import Commands, fraction
+from core.errors import ConfigError, NotFoundError
 
-_HELP = {
-    "train": "train a detector",
-    "export": "write a trained run as weights and card",
-    "calibrate": "fit the calibration of an exported detector",
-    "evaluate": "measure an exported detector",
-}
+Act = Callable[[argparse.Namespace], int]
+_RUNS = Path("runs")
 
 
 def add(commands: Commands) -> None:
-    for name, text in _HELP.items():
-        parser = commands.add_parser(name, help=text)
-        parser.add_argument("config", type=Path, metavar="CONFIG", help="a file of configs/training")
-        parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the run (runs/<name of the config>)")
-        parser.set_defaults(run=run, act=_ACTS[name], verbose=True)
-        if name != "export":
-            parser.add_argument(
-                "--data",
-                type=Path,
-                metavar="FOLDER",
-                help="folder with manifest.csv and the media ($UNMASK_DATA, else data)",
-            )
-        if name == "train":
-            parser.add_argument("--fresh", action="store_true", help="do not go on from an earlier checkpoint")
+    _add_one(commands, "train", "train a detector", _train).add_argument(
+        "--fresh", action="store_true", help="do not go on from an earlier checkpoint"
+    )
+    _add_one(commands, "export", "write a trained run as weights and card", _export, data=False)
+    _add_one(commands, "calibrate", "fit the calibration of an exported detector", _calibrate)
+    _add_evaluate(commands)
+    _add_one(commands, "sheets", "write contact sheets of the worst errors on held-out people", _sheets)
+    _add_leave_one_out(commands)
+    _add_compare(commands)
+    _add_thresholds(commands)
+    _add_data(commands)
 
 
-def run(args: argparse.Namespace) -> int:
-    if not args.config.is_file():
+# --- arguments -----------------------------------------------------------------------------------------------------
+
+
+def _parser(commands: Commands, name: str, text: str, act: Act) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text)
+    parser.set_defaults(run=act, verbose=True)
+    return parser
+
+
+def _add_one(commands: Commands, name: str, text: str, act: Act, *, data: bool = True) -> argparse.ArgumentParser:
+    """A command on one configuration and its run folder."""
+    parser = _parser(commands, name, text, act)
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="a file of configs/training")
+    _add_run(parser, data=data)
+    return parser
+
+
+def _add_run(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder of the run (runs/<name of the config>)")
+    if data:
+        _add_media(parser)
+
+
+def _add_media(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="folder with manifest.csv and the media ($UNMASK_DATA, else data)"
+    )
+    parser.add_argument(
+        "--store", type=Path, metavar="FOLDER", help="where face crops are kept (crops beside the run folder)"
+    )
+
+
+def _add_evaluate(commands: Commands) -> None:
+    parser = _parser(commands, "evaluate", "measure exported detectors", _evaluate)
+    _add_configs(parser)
+    _add_run(parser)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="the report (report.html in the run folder)")
+
+
+def _add_configs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("configs", type=Path, nargs="+", metavar="CONFIG", help="files of configs/training")
+
+
+def _add_compare(commands: Commands) -> None:
+    parser = _parser(commands, "compare", "compare measured detectors with each other and with an ensemble", _compare)
+    _add_configs(parser)
+    parser.add_argument("--ensemble", default="default", metavar="ID", help="preset to set beside them (default)")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also write a report with figures")
+
+
+def _add_thresholds(commands: Commands) -> None:
+    parser = _parser(commands, "thresholds", "fit the thresholds of a preset on the calibration split", _thresholds)
+    parser.add_argument("ensemble", metavar="ID", help="a preset of configs/ensembles")
+    parser.add_argument(
+        "--false-alarms", type=fraction, default=0.01, metavar="SHARE", help="of reals called fake, at most (0.01)"
+    )
+    parser.add_argument(
+        "--alpha", type=fraction, default=0.05, metavar="SHARE", help="of pseudo-fakes called real, at most (0.05)"
+    )
+    parser.add_argument("--never-real", action="store_true", help="call no file real")
+    _add_media(parser)
+
+
+def _add_leave_one_out(commands: Commands) -> None:
+    parser = _add_one(commands, "leave-one-out", "train without each pseudo-fake method and test on it", _leave_one_out)
+    parser.add_argument("--epochs", type=int, metavar="N", help="shorter runs than the configuration's")
+    parser.add_argument("--methods", nargs="+", metavar="NAME", help="leave out these alone (all of the config)")
+
+
+def _add_data(commands: Commands) -> None:
+    parser = commands.add_parser("data", help="what a collection holds")
+    kinds = parser.add_subparsers(dest="data_command", required=True, metavar="COMMAND")
+    report = kinds.add_parser("report", help="counts, licences and duplicates; ends with 1 where splits are not clean")
+    report.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="folder with manifest.csv and the media ($UNMASK_DATA, else data)"
+    )
+    report.add_argument("--json", type=Path, metavar="FILE", help="also write everything that was found")
+    report.set_defaults(run=_data_report, verbose=True)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
         raise NotFoundError(
-            f"There is no training configuration '{args.config}'.",
-            hint="Those of this project are in configs/training.",
+            f"There is no training configuration '{path}'.", hint="Those of this project are in configs/training."
         )
-    result = args.act(args, args.out or Path("runs") / args.config.stem)
-    sys.stdout.write(f"{result}\n")
-    return 0
+    return path
 
 
 def _data(args: argparse.Namespace) -> Path:
@@ -57,35 +126,101 @@ def _data(args: argparse.Namespace) -> Path:
     return folder
 
 
-def _train(args: argparse.Namespace, out: Path) -> object:
+def _out(args: argparse.Namespace, config: Path) -> Path:
+    return args.out or _RUNS / config.stem
+
+
+def _store(args: argparse.Namespace, out: Path) -> Path:
+    """Face crops are shared by all runs that lie side by side."""
+    return args.store or out.parent / "crops"
+
+
+def _say(text: object) -> int:
+    sys.stdout.write(f"{text}\n")
+    return 0
+
+
+# --- commands ------------------------------------------------------------------------------------------------------
+
+
+def _train(args: argparse.Namespace) -> int:
     from core.training import cli_api
 
-    return cli_api.run(args.config, data=_data(args), out=out, resume=not args.fresh)
+    config, out = _existing(args.config), _out(args, args.config)
+    return _say(cli_api.run(config, data=_data(args), out=out, store=_store(args, out), resume=not args.fresh))
 
 
-def _export(args: argparse.Namespace, out: Path) -> object:
+def _export(args: argparse.Namespace) -> int:
     from core.training import cli_api
 
-    return cli_api.export(args.config, out=out).weights.file
+    return _say(cli_api.export(_existing(args.config), out=_out(args, args.config)).weights.file)
 
 
-def _calibrate(args: argparse.Namespace, out: Path) -> object:
+def _calibrate(args: argparse.Namespace) -> int:
     from core.training import cli_api
 
-    fit = cli_api.calibrate(args.config, data=_data(args), out=out).calibration
-    return fit.name if fit else "not calibrated"
+    config, out = _existing(args.config), _out(args, args.config)
+    fit = cli_api.calibrate(config, data=_data(args), store=_store(args, out)).calibration
+    return _say(fit.name if fit else "not calibrated")
 
 
-def _evaluate(args: argparse.Namespace, out: Path) -> object:
+def _evaluate(args: argparse.Namespace) -> int:
     from core.training import cli_api
 
-    card = cli_api.evaluate(args.config, data=_data(args), out=out)
-    return "\n".join(f"{m.name} {m.value:.3f} [{m.low:.3f}, {m.high:.3f}] n={m.n} {m.dataset}" for m in card.measured)
+    if len(args.configs) > 1 and (args.out or args.html):
+        raise ConfigError("--out and --html belong to one detector.", hint="Leave them out, or name one configuration.")
+    data = _data(args)
+    for config in [_existing(path) for path in args.configs]:
+        out = _out(args, config)
+        card = cli_api.evaluate(config, data=data, store=_store(args, out), html=args.html or out / "report.html")
+        for m in card.measured:
+            _say(f"{m.name} {m.value:.3f} [{m.low:.3f}, {m.high:.3f}] n={m.n} {m.dataset}")
+    return 0
 
 
-_ACTS: dict[str, Callable[[argparse.Namespace, Path], Any]] = {
-    "train": _train,
-    "export": _export,
-    "calibrate": _calibrate,
-    "evaluate": _evaluate,
-}
+def _sheets(args: argparse.Namespace) -> int:
+    from core.training import cli_api
+
+    config, out = _existing(args.config), _out(args, args.config)
+    written = cli_api.sheets(config, data=_data(args), store=_store(args, out), out=out / "sheets")
+    return _say("\n".join(str(path) for path in written))
+
+
+def _leave_one_out(args: argparse.Namespace) -> int:
+    from core.training import cli_api
+
+    config, out = _existing(args.config), _out(args, args.config)
+    return _say(
+        cli_api.leave_one_out(
+            config, data=_data(args), out=out, store=_store(args, out), epochs=args.epochs, methods=args.methods
+        )
+    )
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from core.training import cli_api
+
+    return _say(cli_api.compare([_existing(path) for path in args.configs], ensemble=args.ensemble, html=args.html))
+
+
+def _thresholds(args: argparse.Namespace) -> int:
+    from core.training import cli_api
+
+    return _say(
+        cli_api.thresholds(
+            args.ensemble,
+            data=_data(args),
+            store=args.store or _RUNS / "crops",
+            false_alarms=args.false_alarms,
+            alpha=args.alpha,
+            never_real=args.never_real,
+        )
+    )
+
+
+def _data_report(args: argparse.Namespace) -> int:
+    from core.training import cli_api
+
+    text, ok = cli_api.data_report(_data(args), json_file=args.json)
+    _say(text)
+    return 0 if ok else 1

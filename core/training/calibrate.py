@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-import logging
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +10,15 @@ import numpy.typing as npt
 
 from core.detectors.base import load_detector
 from core.errors import WorkbenchError
-from core.fusion.calibration import calibrated
 from core.registry import Calibration, Card
-from core.settings import SHIPPED_WEIGHTS
 from core.training import metrics
-from core.training.cards import card_path, read_card, update_card
-from core.training.config import TrainConfig, read_config
+from core.training.config import TrainConfig
 from core.training.data.crops import Crops, build
 from core.training.data.manifest import read_manifest
 from core.training.data.testset import digest
 from core.training.prepare import SPLITS
 from core.training.validation import ValidationSet, make_validation
 
-log = logging.getLogger(__name__)
 MIN_PER_CLASS = 50
 LEFT_OUT = SPLITS / "calibration-left-out.json"
 
@@ -105,31 +98,3 @@ def calibrate(card: Card, known: ValidationSet, weights: Path) -> Calibration:
     return Calibration(
         a=round(a, 6), b=round(b, 6), n_real=len(logit) - n_fake, n_fake=n_fake, ece=round(error, 4), fit_sha256=fit
     )
-
-
-def check(card: Card, known: ValidationSet, weights: Path) -> dict[str, float]:
-    """Error before and after, for the log."""
-    logit = load_detector(card, weights / card.weights.file, "cpu").logits(known.pixels)
-    raw, fitted = calibrated(logit, None), calibrated(logit, card.calibration)
-    return {"auc": metrics.auc(known.fake, raw), "ece_raw": metrics.ece(known.fake, raw),
-            "ece_fitted": metrics.ece(known.fake, fitted)}  # fmt: skip
-
-
-def main(argv: list[str] | None = None) -> None:
-    """``python -m core.training.calibrate --config FILE --data FOLDER``."""
-    parser = argparse.ArgumentParser(description="Fit the calibration of a detector and write it into its card.")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_TRAINING_DATA"))
-    parser.add_argument("--store", type=Path, default=Path("runs/crops"))
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    config = read_config(args.config)
-    path = card_path(config.id)
-    known = calibration_set(config, Path(args.data), args.store)
-    fit = calibrate(read_card(path), known, SHIPPED_WEIGHTS)
-    card = update_card(path, calibration=fit.model_dump(mode="json"))
-    log.info("%s: %s", fit.name, check(card, known, SHIPPED_WEIGHTS))
-
-
-if __name__ == "__main__":
-    main()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -71,6 +71,10 @@ class Result:
             self.threshold,
         )
 
+    def at(self, threshold: float) -> Result:
+        """The same scores judged at another threshold."""
+        return replace(self, threshold=threshold)
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -84,17 +88,20 @@ class Measured:
     how: str
 
 
-def measures(result: Result, *, rounds: int = 1000, seed: int = 0) -> list[Measured]:
-    """All measures of a result, those that are undefined (one class only) left out.
+def measures(
+    result: Result, *, rounds: int = 1000, seed: int = 0, only: Collection[str] | None = None
+) -> list[Measured]:
+    """All measures of a result, or ``only`` those named; what is undefined (one class only) is left out.
 
     Rates of decisions at the threshold carry Wilson intervals and the AUC DeLong's where items are independent;
     everything else, and all where ``groups`` repeat, a bootstrap of ``rounds`` over groups.
     """
     independent = len(set(result.groups)) == len(result.groups)
+    asked = {n: m for n, m in _all_measures(result.threshold).items() if only is None or n in only}
     closed = {one.name: one for one in _closed_form(result)} if independent else {}
-    wanted = {name: measure for name, measure in _all_measures(result.threshold).items() if name not in closed}
-    drawn = {one.name: one for one in _bootstrap(result, wanted, rounds, seed)}
-    ordered = [closed.get(name) or drawn[name] for name in _all_measures(result.threshold)]
+    wanted = {name: measure for name, measure in asked.items() if name not in closed}
+    drawn = {one.name: one for one in _bootstrap(result, wanted, rounds, seed)} if wanted else {}
+    ordered = [closed.get(name) or drawn[name] for name in asked]
     return [one for one in ordered if math.isfinite(one.value)]
 
 
@@ -110,16 +117,33 @@ def _bootstrap(result: Result, wanted: Mapping[str, metrics.Measure], rounds: in
         fake, p = result.fake[index], result.p[index]
         for name, measure in wanted.items():
             values[name].append(measure(fake, p))
-    return [
-        _percentiles(name, measure(result.fake, result.p), values[name], len(result.p))
-        for name, measure in wanted.items()
-    ]
+    found = {name: measure(result.fake, result.p) for name, measure in wanted.items()}
+    return [_percentiles(name, value, values[name], _among(name, result), group) for name, value in found.items()]
 
 
-def _percentiles(name: str, value: float, drawn: Sequence[float], n: int) -> Measured:
+def _percentiles(
+    name: str, value: float, drawn: Sequence[float], among: npt.NDArray[np.bool_], group: npt.NDArray[np.intp]
+) -> Measured:
+    """A rate of 0 or 1 is the same in every draw, which says nothing: then Wilson's interval over the groups."""
+    n = int(among.sum())
     finite = np.asarray(drawn)[np.isfinite(drawn)]
-    low, high = np.percentile(finite, [2.5, 97.5]) if finite.size and math.isfinite(value) else (math.nan, math.nan)
+    if not finite.size or not math.isfinite(value):
+        return Measured(name, value, math.nan, math.nan, n, "bootstrap")
+    if value in (0.0, 1.0) and name in _RATES:
+        people = len(np.unique(group[among]))
+        return Measured(name, value, *wilson(round(value * people), people), n, "Wilson over groups")
+    low, high = np.percentile(finite, [2.5, 97.5])
     return Measured(name, value, float(low), float(high), n, "bootstrap")
+
+
+_RATES = ("accuracy", "precision", "recall", "false alarms")
+
+
+def _among(name: str, result: Result) -> npt.NDArray[np.bool_]:
+    """The items that a measure is about, bool[N]."""
+    called = result.p >= result.threshold
+    about = {"recall": result.fake, "false alarms": ~result.fake, "precision": called}
+    return about.get(name, np.ones(len(called), dtype=bool))
 
 
 def _all_measures(at: float) -> dict[str, metrics.Measure]:
@@ -137,6 +161,7 @@ def _all_measures(at: float) -> dict[str, metrics.Measure]:
         "Brier": metrics.brier,
         "ECE": metrics.ece,
         "error-coverage area": partial(_area, threshold=at),
+        "error at 80 % coverage": partial(_error_at, threshold=at, coverage=0.8),
     }
 
 
@@ -146,6 +171,10 @@ def _at_fpr(fake: metrics.Labels, p: metrics.Scores, limit: float) -> float:
 
 def _area(fake: metrics.Labels, p: metrics.Scores, threshold: float) -> float:
     return error_coverage(fake, p, threshold).area
+
+
+def _error_at(fake: metrics.Labels, p: metrics.Scores, threshold: float, coverage: float) -> float:
+    return error_coverage(fake, p, threshold).error_at(coverage)
 
 
 def precision(fake: metrics.Labels, p: metrics.Scores, threshold: float = 0.5) -> float:

@@ -39,15 +39,16 @@ def brightness(_: np.random.Generator, rgb: RGB, gain: float) -> RGB:
 
 
 def all_series() -> dict[str, Series]:
-    """Every nuisance by name. JPEG falls from quality 95, H.264 is one intra frame at a constant rate factor."""
+    """Every nuisance by name. H.264 is one intra frame at a constant rate factor."""
     made = (
-        Series("jpeg", "quality", (95, 85, 70, 55, 40, 30, 20), lambda _, x, v: nuisance.jpeg(x, int(v))),
-        Series("h264", "CRF", (18, 23, 28, 32, 36, 40), lambda _, x, v: nuisance.h264(x, int(v))),
-        Series("scale", "factor", (0.9, 0.75, 0.5, 0.35, 0.25), nuisance.rescale),
-        Series("blur", "sigma (px)", (0.5, 1.0, 1.5, 2.0, 3.0), nuisance.blur),
-        Series("noise", "sigma (grey levels)", (2.0, 5.0, 10.0, 15.0, 20.0), nuisance.noise),
-        Series("darker", "gain", (0.9, 0.75, 0.6, 0.45, 0.3), brightness),
-        Series("brighter", "gain", (1.1, 1.25, 1.4, 1.55, 1.7), brightness),
+        Series("jpeg", "quality", (90, 70, 50, 40, 30), lambda _, x, v: nuisance.jpeg(x, int(v))),
+        Series("webp", "quality", (80, 50, 30), lambda _, x, v: nuisance.webp(x, int(v))),
+        Series("h264", "CRF", (23, 28, 32, 36), lambda _, x, v: nuisance.h264(x, int(v))),
+        Series("scale", "factor", (0.75, 0.5, 0.35, 0.25), nuisance.rescale),
+        Series("blur", "sigma (px)", (1.0, 2.0, 3.0), nuisance.blur),
+        Series("noise", "sigma (grey levels)", (5.0, 10.0, 20.0), nuisance.noise),
+        Series("darker", "gain", (0.75, 0.5, 0.3), brightness),
+        Series("brighter", "gain", (1.25, 1.5), brightness),
     )
     return {series.name: series for series in made}
 
@@ -150,11 +151,11 @@ class _Run:
     def _input(self, number: int, apply: Apply | None, level: float) -> RGB:
         picture = self.pictures[number]
         if apply is not None:
-            picture = _on_square(apply, np.random.default_rng((self.seed, number)), picture, level)
+            picture = on_square(apply, np.random.default_rng((self.seed, number)), picture, level)
         return picture if self.cut is None else self.cut(picture, number)
 
 
-def _on_square(apply: Apply, rng: np.random.Generator, rgb: RGB, level: float) -> RGB:
+def on_square(apply: Apply, rng: np.random.Generator, rgb: RGB, level: float) -> RGB:
     """The nuisances are made for squares: other pictures get a margin that is taken off again."""
     height, width = rgb.shape[:2]
     side = max(height, width)

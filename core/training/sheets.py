@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import logging
-import os
 from pathlib import Path
 
 import cv2
@@ -15,12 +12,12 @@ from core.detectors.base import load_detector
 from core.fusion.calibration import calibrated
 from core.settings import SHIPPED_WEIGHTS
 from core.training.cards import card_path, read_card
-from core.training.config import read_config
-from core.training.prepare import prepare
+from core.training.config import TrainConfig
+from core.training.heldout import held_out, thinned
 from core.training.validation import ValidationSet, make_validation
 
-log = logging.getLogger(__name__)
 _CAPTION_PX = 14
+PICTURES = 600
 
 
 def worst(known: ValidationSet, p: npt.NDArray[np.float64], count: int) -> tuple[list[int], list[int]]:
@@ -47,25 +44,15 @@ def sheet(
     return out
 
 
-def main(argv: list[str] | None = None) -> None:
-    """``python -m core.training.sheets --config FILE --out FOLDER``."""
-    parser = argparse.ArgumentParser(description="Write contact sheets of the worst errors on held-out people.")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_TRAINING_DATA"))
-    parser.add_argument("--store", type=Path, default=Path("runs/crops"))
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=32)
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    config = read_config(args.config)
+def write_sheets(config: TrainConfig, data: Path, store: Path, out: Path, count: int = 32) -> list[Path]:
+    """Write ``false-alarms.png`` and ``misses.png`` of the shipped detector of ``config`` into ``out``."""
     card = read_card(card_path(config.id))
-    known = make_validation(prepare(config, Path(args.data), args.store).validation, config)
+    known = make_validation(thinned(held_out(config, data, store), PICTURES), config)
     detector = load_detector(card, SHIPPED_WEIGHTS / card.weights.file, "cpu")
     p = calibrated(detector.logits(known.pixels), card.calibration)
-    args.out.mkdir(parents=True, exist_ok=True)
-    for name, chosen in zip(("false-alarms", "misses"), worst(known, p, args.count), strict=True):
-        cv2.imwrite(str(args.out / f"{name}.png"), sheet(known, p, chosen)[:, :, ::-1])
-
-
-if __name__ == "__main__":
-    main()
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, chosen in zip(("false-alarms", "misses"), worst(known, p, count), strict=True):
+        written.append(out / f"{name}.png")
+        cv2.imwrite(str(written[-1]), sheet(known, p, chosen)[:, :, ::-1])
+    return written

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -310,71 +309,3 @@ def test_the_schema_is_printed_and_written(tmp_path: Path, capsys: pytest.Captur
     assert main(["schema", "--out", str(tmp_path / "s.json")]) == 0
     assert (tmp_path / "s.json").read_text(encoding="utf-8") == schema_text()
     assert main(["schema", "--out", str(tmp_path / "none" / "s.json")]) == 1
-
-
-# ---- training ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ...]]:
-    calls: list[tuple[Any, ...]] = []
-
-    def run(config: Path, *, data: Path, out: Path, resume: bool) -> Path:
-        calls.append(("train", config, data, out, resume))
-        return out / "best"
-
-    metric = SimpleNamespace(name="AUC", value=0.91, low=0.8, high=0.95, n=7, dataset="set")
-
-    def evaluate(config: Path, *, data: Path, out: Path) -> Any:
-        calls.append(("evaluate", config, data, out))
-        return SimpleNamespace(measured=(metric,))
-
-    def export(config: Path, *, out: Path) -> Any:
-        calls.append(("export", config, out))
-        return SimpleNamespace(weights=SimpleNamespace(file="x.safetensors"))
-
-    def calibrate(config: Path, *, data: Path, out: Path) -> Any:
-        calls.append(("calibrate", config, data, out))
-        return SimpleNamespace(calibration=SimpleNamespace(name="Platt, n=100"))
-
-    api = SimpleNamespace(run=run, evaluate=evaluate, export=export, calibrate=calibrate)
-    monkeypatch.setitem(sys.modules, "core.training", SimpleNamespace(cli_api=api))
-    monkeypatch.setitem(sys.modules, "core.training.cli_api", api)
-    (tmp_path / "c.yaml").write_text("id: c")
-    (tmp_path / "media").mkdir()
-    (tmp_path / "media" / "manifest.csv").write_text("path\n")
-    return calls
-
-
-def test_training_commands_reach_the_trainer(
-    trainer: list[tuple[Any, ...]],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    config, media = tmp_path / "c.yaml", tmp_path / "media"
-    assert main(["train", str(config), "--data", str(media), "--out", "o", "--fresh"]) == 0
-    assert logging.getLogger("core").level == logging.INFO
-    monkeypatch.setenv("UNMASK_DATA", str(media))
-    for command in ("train", "export", "calibrate", "evaluate"):
-        assert main([command, str(config)]) == 0
-    runs = Path("runs/c")
-    assert trainer == [
-        ("train", config, media, Path("o"), False),
-        ("train", config, media, runs, True),
-        ("export", config, runs),
-        ("calibrate", config, media, runs),
-        ("evaluate", config, media, runs),
-    ]
-    out = capsys.readouterr().out
-    assert out.endswith("x.safetensors\nPlatt, n=100\nAUC 0.910 [0.800, 0.950] n=7 set\n")
-
-
-def test_training_without_config_or_data_says_so(
-    trainer: list[tuple[Any, ...]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["train", str(tmp_path / "none.yaml")]) == 2
-    assert "no training configuration" in capsys.readouterr().err
-    assert main(["train", str(tmp_path / "c.yaml"), "--data", str(tmp_path / "nowhere")]) == 2
-    assert "--data FOLDER" in capsys.readouterr().err
-    assert trainer == []

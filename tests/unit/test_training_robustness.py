@@ -50,7 +50,7 @@ def test_first_point_is_the_untouched_picture() -> None:
     assert (found.real, found.fake) == (3, 2)
 
 
-@pytest.mark.parametrize("name", ["jpeg", "h264", "scale", "blur"])
+@pytest.mark.parametrize("name", ["jpeg", "webp", "h264", "scale", "blur"])
 def test_nuisances_that_take_detail_away_do_so_more_and_more(name: str) -> None:
     (found,) = curves(PICTURES, FAKE, sharpness, series={name: all_series()[name]})
     values = [p.p_real for p in found.points]
@@ -68,7 +68,7 @@ def test_noise_adds_detail_and_light_moves_the_mean() -> None:
 
 
 def test_all_series_keep_shape_and_type() -> None:
-    assert set(all_series()) == {"jpeg", "h264", "scale", "blur", "noise", "darker", "brighter"}
+    assert set(all_series()) == {"jpeg", "webp", "h264", "scale", "blur", "noise", "darker", "brighter"}
     for one in all_series().values():
         out = one.apply(np.random.default_rng(0), PICTURES[0], one.levels[-1])
         assert out.shape == PICTURES[0].shape
@@ -76,7 +76,7 @@ def test_all_series_keep_shape_and_type() -> None:
 
 
 @pytest.mark.parametrize("shape", [(40, 64), (65, 41), (33, 33)])
-@pytest.mark.parametrize("name", ["jpeg", "h264", "scale"])
+@pytest.mark.parametrize("name", ["jpeg", "webp", "h264", "scale"])
 def test_pictures_of_any_shape_with_a_cut(shape: tuple[int, int], name: str) -> None:
     seen: list[tuple[int, tuple[int, ...]]] = []
 

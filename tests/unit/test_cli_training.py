@@ -1,0 +1,104 @@
+"""The training commands reach what trains and measures, and say what is missing."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from core.cli import main
+
+
+@pytest.fixture
+def trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, ...]]:
+    calls: list[tuple[Any, ...]] = []
+
+    def run(config: Path, *, data: Path, out: Path, store: Path, resume: bool) -> Path:
+        calls.append(("train", config, data, out, store, resume))
+        return out / "best"
+
+    metric = SimpleNamespace(name="AUC", value=0.91, low=0.8, high=0.95, n=7, dataset="set")
+
+    def evaluate(config: Path, *, data: Path, store: Path, html: Path) -> Any:
+        calls.append(("evaluate", config, data, store, html))
+        return SimpleNamespace(measured=(metric,))
+
+    def export(config: Path, *, out: Path) -> Any:
+        calls.append(("export", config, out))
+        return SimpleNamespace(weights=SimpleNamespace(file="x.safetensors"))
+
+    def calibrate(config: Path, *, data: Path, store: Path) -> Any:
+        calls.append(("calibrate", config, data, store))
+        return SimpleNamespace(calibration=SimpleNamespace(name="Platt, n=100"))
+
+    def data_report(data: Path, *, json_file: Path | None) -> tuple[str, bool]:
+        calls.append(("data", data, json_file))
+        return "the report", json_file is not None
+
+    api = SimpleNamespace(run=run, evaluate=evaluate, export=export, calibrate=calibrate, data_report=data_report)
+    monkeypatch.setitem(sys.modules, "core.training", SimpleNamespace(cli_api=api))
+    monkeypatch.setitem(sys.modules, "core.training.cli_api", api)
+    (tmp_path / "c.yaml").write_text("id: c")
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "manifest.csv").write_text("path\n")
+    return calls
+
+
+def test_training_commands_reach_the_trainer(
+    trainer: list[tuple[Any, ...]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    config, media = tmp_path / "c.yaml", tmp_path / "media"
+    assert main(["train", str(config), "--data", str(media), "--out", "o", "--fresh"]) == 0
+    assert logging.getLogger("core").level == logging.INFO
+    monkeypatch.setenv("UNMASK_DATA", str(media))
+    for command in ("train", "export", "calibrate", "evaluate"):
+        assert main([command, str(config)]) == 0
+    runs = Path("runs/c")
+    assert trainer == [
+        ("train", config, media, Path("o"), Path("crops"), False),
+        ("train", config, media, runs, Path("runs/crops"), True),
+        ("export", config, runs),
+        ("calibrate", config, media, Path("runs/crops")),
+        ("evaluate", config, media, Path("runs/crops"), runs / "report.html"),
+    ]
+    out = capsys.readouterr().out
+    assert out.endswith("x.safetensors\nPlatt, n=100\nAUC 0.910 [0.800, 0.950] n=7 set\n")
+
+
+def test_several_detectors_are_measured_each_with_its_own_report(
+    trainer: list[tuple[Any, ...]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, media = tmp_path / "c.yaml", tmp_path / "d.yaml", str(tmp_path / "media")
+    second.write_text("id: d")
+    assert main(["evaluate", str(first), str(second), "--data", media, "--store", "s"]) == 0
+    assert [call[3:] for call in trainer] == [(Path("s"), Path(f"runs/{name}/report.html")) for name in "cd"]
+    assert main(["evaluate", str(first), str(second), "--data", media, "--html", "x.html"]) == 2
+    assert "belong to one detector" in capsys.readouterr().err
+    assert len(trainer) == 2
+
+
+def test_the_data_report_ends_with_one_where_splits_are_not_clean(
+    trainer: list[tuple[Any, ...]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    media = str(tmp_path / "media")
+    assert main(["data", "report", "--data", media]) == 1
+    assert capsys.readouterr().out == "the report\n"
+    assert main(["data", "report", "--data", media, "--json", "r.json"]) == 0
+    assert trainer[1] == ("data", tmp_path / "media", Path("r.json"))
+
+
+def test_training_without_config_or_data_says_so(
+    trainer: list[tuple[Any, ...]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(tmp_path / "none.yaml")]) == 2
+    assert "no training configuration" in capsys.readouterr().err
+    assert main(["train", str(tmp_path / "c.yaml"), "--data", str(tmp_path / "nowhere")]) == 2
+    assert "--data FOLDER" in capsys.readouterr().err
+    assert trainer == []
