@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from core.errors import StorageError
+from core import registry
+from core.errors import ConfigError, StorageError
 from core.registry import Card
-from core.settings import SHIPPED_WEIGHTS
+from core.settings import CONFIGS, ROOT, SHIPPED_WEIGHTS
 from core.training.cards import card_path, read_card, update_card
 from core.training.config import read_config
 
@@ -85,3 +87,44 @@ def data_report(data: Path, *, json_file: Path | None = None) -> tuple[str, bool
         except OSError as exc:
             raise StorageError(f"{json_file} cannot be written.", hint="Name another file.") from exc
     return to_text(found), found.ok
+
+
+def compare(config_paths: Sequence[Path], *, ensemble: str, html: Path | None = None) -> str:
+    """Compare measured detectors with each other and with a preset; writes ``docs/measured/README.md`` and the tables
+    in README.md and docs/detectors.md. Returns the table."""
+    from core.training.compare import compare as beside
+    from core.training.compare import put_between
+    from core.training.evaluate import DOCS
+    from core.training.report import write_report
+
+    ids = [config_id(path) for path in config_paths]
+    found = beside(ids, registry.ensemble(ensemble), DOCS, command=_command("compare", config_paths))
+    (DOCS / "README.md").write_text(found.page, encoding="utf-8")
+    for document in (ROOT / "README.md", ROOT / "docs" / "detectors.md"):
+        put_between(document, found.summary)
+    if html is not None:
+        write_report(found.results, html, heading="Comparison")
+    return found.summary
+
+
+def config_id(path: Path) -> str:
+    """The id of a training configuration, whatever it trains.
+
+    Raises:
+        ConfigError: the file has none.
+    """
+    import yaml
+
+    try:
+        return str(yaml.safe_load(path.read_text(encoding="utf-8"))["id"])
+    except (OSError, KeyError, TypeError, yaml.YAMLError) as exc:
+        raise ConfigError(f"The training file {path.name} has no id.", hint="Correct it; docs/training.md.") from exc
+
+
+def _command(name: str, paths: Sequence[Path]) -> str:
+    """The command line; all configurations of the project are shortened to ``configs/training/*.yaml``."""
+    every = {p.resolve() for p in (CONFIGS / "training").glob("*.yaml")}
+    shown = (
+        "configs/training/*.yaml" if {p.resolve() for p in paths} == every else " ".join(p.as_posix() for p in paths)
+    )
+    return f"python -m core.cli {name} {shown}"
