@@ -8,7 +8,7 @@ import numpy as np
 from core.training.fakes import geometry as geo
 from core.training.fakes.base import FaceCrop
 from core.training.fakes.clips.base import Clip, checked, clip_unit, walk
-from core.training.fakes.upsample import UpSampling
+from core.training.fakes.upsample import _transposed
 from core.types import RGB
 
 
@@ -30,7 +30,7 @@ class Animated:
         frames = []
         for face, field, wide in zip(faces, fields, opening, strict=True):
             moved = geo.move(geo.onto(still, face), field + _mouth(face, unit, float(wide)))
-            frames.append(render(FaceCrop(moved, face.landmarks)))
+            frames.append(render(moved))
         return np.stack(frames)
 
 
@@ -43,12 +43,9 @@ class _Renderer:
         self._side = int(size * rng.uniform(0.45, 0.85))
         self._edges = float(rng.uniform(0.3, 1.0)) if rng.random() < 0.4 else 0.0
 
-    def __call__(self, face: FaceCrop) -> RGB:
+    def __call__(self, pixels: RGB) -> RGB:
         same = np.random.default_rng(self._seed)
-        if self._traces:
-            out = UpSampling().make(same, face)
-        else:
-            out = geo.shrink_grow(same, face.pixels, self._side)
+        out = _transposed(same, pixels, 2) if self._traces else geo.shrink_grow(same, pixels, self._side)
         return geo.sharpen(out, 1.2, self._edges) if self._edges > 0 else out
 
 
