@@ -48,8 +48,20 @@ class WeightsSpec(_CardPart):
     url: str | None = None
 
 
+class QualityFit(_CardPart):
+    """Platt scaling of inputs of one quality bin."""
+
+    a: float
+    b: float
+    n_real: int = Field(ge=50)
+    n_fake: int = Field(ge=50)
+
+
 class Calibration(_CardPart):
-    """Platt scaling fitted on held-out data: P = sigmoid(a * logit + b). ``n`` real and fake items behind it."""
+    """Platt scaling fitted on held-out data: P = sigmoid(a * logit + b). ``n`` real and fake items behind it.
+
+    ``by_quality`` replaces a and b for inputs of those bins of :mod:`core.fusion.quality`.
+    """
 
     a: float
     b: float
@@ -57,6 +69,7 @@ class Calibration(_CardPart):
     n_fake: int = Field(ge=50)
     ece: float
     fit_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    by_quality: dict[str, QualityFit] | None = None
 
     @property
     def name(self) -> str:
@@ -113,6 +126,17 @@ class Member(_CardPart):
     weight: float = Field(default=1.0, gt=0)
 
 
+class ThresholdFit(_CardPart):
+    """What thresholds were fitted on: items of the calibration split; at most ``false_alarms`` of the reals were
+    called fake and ``alpha`` of the pseudo-fakes real. ``sha256`` is over members, weights and scores."""
+
+    n_real: int = Field(ge=50)
+    n_fake: int = Field(ge=50)
+    false_alarms: float
+    alpha: float
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class Ensemble(_CardPart):
     """A preset (``configs/ensembles/<id>.yaml``)."""
 
@@ -123,6 +147,7 @@ class Ensemble(_CardPart):
     fusion: Literal["weighted_mean"] = "weighted_mean"
     min_members: int = Field(default=1, ge=1)
     thresholds: dict[str, float]
+    fit: ThresholdFit | None = None
 
     @field_validator("thresholds")
     @classmethod

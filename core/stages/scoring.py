@@ -77,7 +77,7 @@ def _ask_about(
         return _silent(card, Status.NOT_APPLICABLE, reason, track.id), None
     crops = np.stack([crop(material.frames[track.frame[i]].rgb, track.faces[i], card.input) for i in usable])
     logits = run_batched(detector.logits, crops, context.settings.runtime.batch, lambda _: context.step(0.0))
-    p = calibrated(logits, card.calibration)
+    p = calibrated(logits, card.calibration, crops)
     if not np.isfinite(p).all():
         return _silent(card, Status.ERROR, "it answered with something that is not a number", track.id), None
     row = Score(

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from core.detectors.base import load_detector
 from core.errors import WorkbenchError
-from core.registry import Calibration, Card
+from core.fusion.quality import QUALITY_BINS, quality_bins
+from core.registry import Calibration, Card, QualityFit
 from core.training import metrics
 from core.training.config import TrainConfig
 from core.training.data.crops import Crops, build
@@ -92,9 +93,54 @@ def calibrate(card: Card, known: ValidationSet, weights: Path) -> Calibration:
     """Fit the card's detector on ``known``; the ECE is cross-fitted by identity."""
     logit = load_detector(card, weights / card.weights.file, "cpu").logits(known.pixels).astype(np.float64)
     a, b = fit_platt(logit, known.fake)
-    error = metrics.ece(known.fake, cross_fitted(logit, known.fake, known.identity))
-    fit = digest({"weights": card.weights.sha256, "a": a, "b": b, "logits": np.round(logit, 4).tolist()})
+    p = cross_fitted(logit, known.fake, known.identity)
+    by_quality, p = fit_by_quality(logit, known, p)
+    facts = {name: one.model_dump() for name, one in by_quality.items()}
+    fit = digest({"weights": card.weights.sha256, "a": a, "b": b, "by": facts, "logits": np.round(logit, 4).tolist()})
     n_fake = int(known.fake.sum())
     return Calibration(
-        a=round(a, 6), b=round(b, 6), n_real=len(logit) - n_fake, n_fake=n_fake, ece=round(error, 4), fit_sha256=fit
+        a=round(a, 6),
+        b=round(b, 6),
+        n_real=len(logit) - n_fake,
+        n_fake=n_fake,
+        ece=round(metrics.ece(known.fake, p), 4),
+        fit_sha256=fit,
+        by_quality=by_quality or None,
     )
+
+
+def fit_by_quality(
+    logit: npt.NDArray[np.float64], known: ValidationSet, p: npt.NDArray[np.float64]
+) -> tuple[dict[str, QualityFit], npt.NDArray[np.float64]]:
+    """Fits of those quality bins that have 50 items of a class and that a fit of their own describes better.
+
+    Better means: the cross-fitted log loss of the bin falls by more than the standard error of the difference.
+
+    Args:
+        logit: float64[N] of the pictures ``known``.
+        p: float64[N], cross-fitted P(fake) of the common fit.
+
+    Returns:
+        Fits by bin, and ``p`` with the bins' own cross-fitted values in place.
+    """
+    kept: dict[str, QualityFit] = {}
+    p = p.copy()
+    bins = quality_bins(known.pixels)
+    for name in QUALITY_BINS:
+        mine = bins == name
+        x, fake = logit[mine], known.fake[mine]
+        n_fake, n_real = int(fake.sum()), int((~fake).sum())
+        if min(n_fake, n_real) < MIN_PER_CLASS:
+            continue
+        own = cross_fitted(x, fake, known.identity[mine])
+        gain = _log_loss(fake, p[mine]) - _log_loss(fake, own)
+        if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)):
+            a, b = _likeliest(x, fake)
+            kept[name] = QualityFit(a=round(a, 6), b=round(b, 6), n_real=n_real, n_fake=n_fake)
+            p[mine] = own
+    return kept, p
+
+
+def _log_loss(fake: npt.NDArray[np.bool_], p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    right = np.where(fake, p, 1.0 - p)
+    return np.asarray(-np.log(np.clip(right, 1e-9, 1.0)), dtype=np.float64)

@@ -128,3 +128,21 @@ def _command(name: str, paths: Sequence[Path]) -> str:
         "configs/training/*.yaml" if {p.resolve() for p in paths} == every else " ".join(p.as_posix() for p in paths)
     )
     return f"python -m core.cli {name} {shown}"
+
+
+def thresholds(
+    ensemble: str, *, data: Path, store: Path, false_alarms: float, alpha: float, never_real: bool = False
+) -> str:
+    """Fit the thresholds of a preset and write them into its file; returns what they do on the calibration split."""
+    from core.training.thresholds import fit, write_thresholds
+
+    preset = registry.ensemble(ensemble)
+    band, found = fit(preset, data, store, false_alarms=false_alarms, alpha=alpha)
+    limits = {"fake": band.fake, "real": 0.0 if never_real else band.real}
+    write_thresholds(CONFIGS / "ensembles" / f"{ensemble}.yaml", limits, found)
+    real = "never" if never_real else f"from {band.real:.4f} down"
+    return (
+        f"{ensemble}: fake from {band.fake:.4f} up, real {real}; on {found.n_real} real and {found.n_fake} forged "
+        f"pictures of the calibration split {band.false_alarms:.1%} of the reals are called fake, {band.misses:.1%} "
+        f"of the fakes lie at or below {band.real:.4f}, {band.uncertain:.1%} lie between."
+    )

@@ -86,7 +86,7 @@ class Evaluation:
         if new:
             places = list(new.values())
             parts = [self.detector.logits(pixels[places[i : i + 64]]) for i in range(0, len(places), 64)]
-            p = calibrated(np.concatenate(parts), self.card.calibration)
+            p = calibrated(np.concatenate(parts), self.card.calibration, pixels[places])
             self._known |= dict(zip(new, p.tolist(), strict=True))
         return np.array([self._known[key] for key in keys], dtype=np.float64)
 

@@ -49,7 +49,7 @@ def write_sheets(config: TrainConfig, data: Path, store: Path, out: Path, count:
     card = read_card(card_path(config.id))
     known = make_validation(thinned(held_out(config, data, store), PICTURES), config)
     detector = load_detector(card, SHIPPED_WEIGHTS / card.weights.file, "cpu")
-    p = calibrated(detector.logits(known.pixels), card.calibration)
+    p = calibrated(detector.logits(known.pixels), card.calibration, known.pixels)
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for name, chosen in zip(("false-alarms", "misses"), worst(known, p, count), strict=True):
