@@ -1,0 +1,184 @@
+"""Pairs of clips for training: a real track of a face next to a fake made from it, through the same nuisances."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from core.errors import ConfigError
+from core.faces.align import template
+from core.training.config import TrainConfig
+from core.training.data.crops import STORE_SCALE, Crops
+from core.training.data.pairs import Drawer, jitter, to_input
+from core.training.data.tracks import FPS, Window
+from core.training.fakes.clips import clip_fake
+from core.training.nuisance import degrade, finish, noise
+from core.training.validation import ValidationSet
+from core.types import RGB
+
+ClipItem: TypeAlias = tuple[torch.Tensor, int, int]
+
+
+def rows_only(windows: Sequence[Window]) -> Crops:
+    """The windows' rows as crops without pixels, to draw from."""
+    return Crops(np.zeros((len(windows), 0, 0, 3), np.uint8), tuple(w.row for w in windows))
+
+
+def wear(rng: np.random.Generator, frames: RGB, strength: float) -> RGB:
+    """Nuisances of a clip uint8[T, S, S, 3]: what is drawn is drawn once for all frames, grain is fresh in each."""
+    seed = int(rng.integers(2**63))
+    out = np.stack([degrade(np.random.default_rng(seed), frame, strength) for frame in frames])
+    if rng.random() < 0.25 * strength:
+        sigma = float(rng.uniform(1.0, 1.0 + 6.0 * strength))
+        out = np.stack([noise(rng, frame, sigma) for frame in out])
+    if rng.random() < 0.4 * strength:
+        out = h264_clip(out, int(rng.integers(18, 19 + int(18 * strength))))
+    return out
+
+
+def h264_clip(frames: RGB, crf: int) -> RGB:
+    """Through H.264 with motion compensation at a constant rate factor in [0, 51]; uint8[T, S, S, 3]."""
+    import av
+
+    height, width = (side - side % 2 for side in frames.shape[1:3])
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as box:
+        # With a lookahead, x264 gives now and then other bytes for the same frames.
+        options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": "rc-lookahead=0"}
+        stream = box.add_stream("libx264", rate=int(FPS), options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for rgb in frames:
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb[:height, :width]), format="rgb24")
+            box.mux(stream.encode(picture))
+        box.mux(stream.encode(None))
+    buffer.seek(0)
+    with av.open(buffer, "r") as source:
+        decoded = np.stack([frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)])
+    edge = [(0, 0), (0, frames.shape[1] - height), (0, frames.shape[2] - width), (0, 0)]
+    return np.asarray(np.pad(decoded, edge, mode="edge"), dtype=np.uint8)
+
+
+class ClipMaker:
+    """Makes a real clip and its fake out of windows, worn alike and cut to the input; shared by training and
+    validation."""
+
+    def __init__(self, windows: Sequence[Window], config: TrainConfig, frames: int, strides: Sequence[int]) -> None:
+        needed = (frames - 1) * max(strides) + 1
+        if any(len(window) < needed for window in windows):
+            raise ConfigError(
+                f"The stored windows are shorter than {needed} frames.", hint="Cut windows of frames × largest stride."
+            )
+        self.windows = windows
+        self.config = config
+        self.drawer = Drawer(rows_only(windows), config.data.source_weights, config.data.other_weight)
+        self._frames, self._strides = frames, tuple(strides)
+
+    def make(self, rng: np.random.Generator, index: int, method: str) -> tuple[RGB, RGB]:
+        """A real clip and the fake that ``method`` makes of it, uint8[T, side, side, 3] each."""
+        fake, window = clip_fake(method), self.windows[index]
+        clip = window.faces(self._which(rng, window))
+        partner = None
+        if fake.needs_partner:
+            other = self.windows[self.drawer.partner(rng, index)]
+            partner = other.faces(self._which(rng, other), clip[0].pixels.shape[0])
+        return np.stack([face.pixels for face in clip]), fake.make(rng, clip, partner)
+
+    def _which(self, rng: np.random.Generator, window: Window) -> list[int]:
+        stride = int(rng.choice(self._strides))
+        start = int(rng.integers(len(window) - (self._frames - 1) * stride))
+        return [start + i * stride for i in range(self._frames)]
+
+    def cut(self, frames: RGB, change: npt.NDArray[np.float64] | None = None) -> RGB:
+        """The network's input uint8[T, size, size, 3]: the same cut for all frames, which are steady already."""
+        points = template(frames.shape[1], STORE_SCALE)
+        return np.stack([to_input(frame, points, self.config.input, change) for frame in frames])
+
+
+class ClipPairs(Dataset[ClipItem]):
+    """Item i of epoch e is the same for ever: ``uint8[2, T, size, size, 3]`` (real, fake), method number, window
+    number. ``config.fakes`` are odds by name of :mod:`core.training.fakes.clips`.
+
+    Args:
+        frames: T.
+        strides: distances of frames that are drawn from, in steps of 1/25 s.
+    """
+
+    def __init__(self, windows: Sequence[Window], config: TrainConfig, frames: int, strides: Sequence[int]) -> None:
+        self._maker = ClipMaker(windows, config, frames, strides)
+        self._config = config
+        self._methods = sorted(config.fakes)
+        odds = np.array([config.fakes[m] for m in self._methods], dtype=np.float64)
+        self._odds = odds / odds.sum()
+        self.epoch = 0
+
+    @property
+    def methods(self) -> Sequence[str]:
+        return self._methods
+
+    def __len__(self) -> int:
+        return self._config.optim.pairs_per_epoch
+
+    def __getitem__(self, item: int) -> ClipItem:
+        if item >= len(self):
+            raise IndexError(item)
+        cfg = self._config
+        rng = np.random.default_rng((cfg.data.seed, self.epoch, item))
+        index = self._maker.drawer.draw(rng)
+        number = int(rng.choice(len(self._methods), p=self._odds))
+        clips = self._maker.make(rng, index, self._methods[number])
+        change = jitter(rng, cfg.nuisance, cfg.input.size)
+        seed = int(rng.integers(2**63))
+        pair = [self._input(seed, clip, change) for clip in clips]
+        return torch.from_numpy(np.stack(pair)), number, index
+
+    def _input(self, seed: int, clip: RGB, change: npt.NDArray[np.float64]) -> RGB:
+        cfg, rng = self._config, np.random.default_rng(seed)
+        small = self._maker.cut(wear(rng, clip, cfg.nuisance.strength), change)
+        last = int(rng.integers(2**63))
+        return np.stack([finish(np.random.default_rng(last), frame, cfg.nuisance.finish) for frame in small])
+
+
+def make_clip_validation(
+    windows: Sequence[Window],
+    config: TrainConfig,
+    frames: int,
+    strides: Sequence[int],
+    *,
+    seed: int = 1,
+    methods: tuple[str, ...] | None = None,
+    strength: float = 0.6,
+) -> ValidationSet:
+    """Each window once real and once forged, methods in turn, half of the pairs worn alike; ``pixels`` are
+    uint8[N, T, size, size, 3].
+
+    Args:
+        methods: pseudo-fakes to use; all of ``config`` by default.
+        strength: of the nuisances.
+    """
+    names = tuple(sorted(config.fakes)) if methods is None else methods
+    maker = ClipMaker(windows, config, frames, strides)
+    pixels, fake, method, rows = [], [], [], []
+    for number, window in enumerate(windows):
+        rng = np.random.default_rng((seed, number))
+        name = names[number % len(names)]
+        pair = maker.make(rng, number, name)
+        worn_seed, hard = int(rng.integers(2**63)), rng.random() < 0.5
+        for clip, is_fake in zip(pair, (False, True), strict=True):
+            worn = wear(np.random.default_rng(worn_seed), clip, strength) if hard else clip
+            pixels.append(maker.cut(worn))
+            fake.append(is_fake)
+            method.append(name if is_fake else "pristine")
+            rows.append(window.row)
+    return ValidationSet(
+        np.stack(pixels),
+        np.asarray(fake),
+        np.asarray(method),
+        np.asarray([row.source for row in rows]),
+        np.asarray([row.identity for row in rows]),
+    )
