@@ -76,10 +76,15 @@ def cross_fitted(
     return p
 
 
+def left_out() -> set[str]:
+    """sha256 of files of the calibration split that show people of the training split."""
+    return set(json.loads(LEFT_OUT.read_text(encoding="utf-8"))["files"])
+
+
 def calibration_crops(data: Path, store: Path, frames: int) -> Crops:
     """Crops of the real faces of the calibration split, without people who are in the training split."""
-    left_out = set(json.loads(LEFT_OUT.read_text(encoding="utf-8"))["files"])
-    items = [i for i in read_manifest(data) if i.split == "calib" and not i.fake and i.sha256 not in left_out]
+    others = left_out()
+    items = [i for i in read_manifest(data) if i.split == "calib" and not i.fake and i.sha256 not in others]
     return build(data, items, store, frames=frames)
 
 

@@ -74,13 +74,16 @@ def sheets(config_path: Path, *, data: Path, store: Path, out: Path) -> list[Pat
 def data_report(data: Path, *, json_file: Path | None = None) -> tuple[str, bool]:
     """What the collection in ``data`` holds, as text, and whether its splits are clean.
 
+    Files that calibration leaves out (``configs/training/splits/calibration-left-out.json``) are listed by themselves.
+
     Raises:
         StorageError: ``json_file`` cannot be written.
     """
+    from core.training.calibrate import left_out
     from core.training.data.report import run as report
     from core.training.data.report import to_json, to_text
 
-    found = report(data / "manifest.csv", data)
+    found = report(data / "manifest.csv", data, left_out())
     if json_file is not None:
         try:
             json_file.write_text(to_json(found) + "\n", encoding="utf-8")

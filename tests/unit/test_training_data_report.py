@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from core.cli import main
 from core.errors import ConfigError
+from core.training import calibrate
 from core.training.data import report as data_report
 from core.training.data.readers import Item, write_table
 from core.training.data.readers.base import sha256_of
@@ -229,3 +231,27 @@ def test_data_report_without_folder_or_items(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         data_report.run(tmp_path / "manifest.csv", tmp_path)
     assert data_report.examine(tmp_path, []).files == 0
+
+
+def test_the_command_ends_with_one_for_a_copy_in_another_split(
+    clean: tuple[Path, list[Item]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, items = clean
+    write_table(items, root / "manifest.csv")
+    assert main(["data", "report", "--data", str(root), "--json", str(root / "report.json")]) == 0
+    assert "No errors." in capsys.readouterr().out
+    assert json.loads((root / "report.json").read_text())["ok"] is True
+    copy = save(root / "copy.jpg", pictures_of_first(root, items), quality=60)
+    added = listed(root, copy, split="test")
+    write_table([*items, added], root / "manifest.csv")
+    assert main(["data", "report", "--data", str(root)]) == 1
+    assert "1 pairs in different splits look the same" in capsys.readouterr().out
+    monkeypatch.setattr(calibrate, "left_out", lambda: {added.sha256})
+    assert main(["data", "report", "--data", str(root)]) == 0, "a file that no command uses does no harm"
+    assert "left out (people of another split): 1\n  copy.jpg" in capsys.readouterr().out
+    assert main(["data", "report", "--data", str(root), "--json", str(root / "none" / "r.json")]) == 1
+
+
+def pictures_of_first(root: Path, items: list[Item]) -> RGB:
+    still = next(one for one in items if one.modality == "image" and one.split == "train")
+    return next(pictures_of(root / still.path, "image"))

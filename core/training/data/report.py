@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +76,8 @@ class SharedIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found; ``near`` holds pairs of which the bytes differ."""
+    """What was found; ``near`` holds pairs of which the bytes differ. ``left_out`` are paths of files that no command
+    uses; nothing else here counts them."""
 
     files: int
     counts: tuple[Count, ...]
@@ -88,6 +89,7 @@ class Report:
     exact: tuple[Alike, ...]
     near: tuple[Alike, ...]
     shared_identities: tuple[SharedIdentity, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[str, ...]:
@@ -107,18 +109,21 @@ class Report:
         return not self.errors
 
 
-def run(manifest: Path, root: Path) -> Report:
+def run(manifest: Path, root: Path, left_out: Collection[str] = ()) -> Report:
     """Read a manifest, every file it names, and report.
 
     Args:
         manifest: a ``manifest.csv`` (see :mod:`core.training.data.readers.table`).
         root: the folder its paths are relative to.
+        left_out: sha256 of files that stand in the manifest and that no command uses.
 
     Raises:
         ConfigError: the manifest is wrong or the folder is not there.
     """
     need_folder(root, "data report")
-    return examine(root, read_table(manifest))
+    items = read_table(manifest)
+    report = examine(root, [one for one in items if one.sha256 not in left_out])
+    return replace(report, left_out=tuple(one.path for one in items if one.sha256 in left_out))
 
 
 def examine(root: Path, items: Sequence[Item]) -> Report:
@@ -241,6 +246,7 @@ def to_text(report: Report) -> str:
         ("split", "modality", "label", "method", "source", "n"),
         [(c.split, c.modality, c.label, c.method, c.source, str(c.n)) for c in report.counts],
     )
+    lines += _listed("left out (people of another split)", report.left_out)
     lines += _listed("missing", report.missing)
     lines += _listed("not the file of the manifest", report.altered)
     lines += _listed("cannot be decoded", report.unreadable)
