@@ -149,3 +149,20 @@ def thresholds(
         f"pictures of the calibration split {band.false_alarms:.1%} of the reals are called fake, {band.misses:.1%} "
         f"of the fakes lie at or below {band.real:.4f}, {band.uncertain:.1%} lie between."
     )
+
+
+def leave_one_out(
+    config_path: Path, *, data: Path, out: Path, store: Path, epochs: int | None, methods: Sequence[str] | None
+) -> str:
+    """Train without each pseudo-fake method in turn and measure on it; writes
+    ``docs/measured/<id>-leave-one-out.{json,md}`` and returns the table."""
+    from core.training.evaluate import DOCS
+    from core.training.leave_out import Plan, markdown
+    from core.training.leave_out import leave_one_out as work
+    from core.training.prepare import prepare
+
+    config = read_config(config_path)
+    command = _command("leave-one-out", [config_path]) + (f" --epochs {epochs}" if epochs else "")
+    plan = Plan(config, tuple(methods or sorted(config.fakes)), epochs, command)
+    document = DOCS / f"{config.id}-leave-one-out.json"
+    return markdown(work(plan, prepare(config, data, store), out / "leave-one-out", document))

@@ -12,7 +12,7 @@ from core.cli import build_parser
 from core.settings import ROOT, Settings
 
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-_COMMAND = re.compile(r"python -m core\.cli (?:-v )?([a-z]\w*)")
+_COMMAND = re.compile(r"python -m core\.cli (?:-v )?([a-z][\w-]*)")
 _TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")
 _SETTING = re.compile(r"^\| `([\w.]+)` \|", re.MULTILINE)
 

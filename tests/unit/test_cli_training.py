@@ -39,7 +39,24 @@ def trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[Any, 
         calls.append(("data", data, json_file))
         return "the report", json_file is not None
 
-    api = SimpleNamespace(run=run, evaluate=evaluate, export=export, calibrate=calibrate, data_report=data_report)
+    def compare(configs: list[Path], *, ensemble: str, html: Path | None) -> str:
+        calls.append(("compare", configs, ensemble, html))
+        return "the table"
+
+    def thresholds(ensemble: str, **more: Any) -> str:
+        calls.append(("thresholds", ensemble, more))
+        return "0.9"
+
+    def leave_one_out(config: Path, **more: Any) -> str:
+        calls.append(("leave-one-out", config, more))
+        return "all"
+
+    def sheets(config: Path, *, data: Path, store: Path, out: Path) -> list[Path]:
+        calls.append(("sheets", config, data, store, out))
+        return [out / "misses.png"]
+
+    functions = (run, evaluate, export, calibrate, data_report, compare, thresholds, leave_one_out, sheets)
+    api = SimpleNamespace(**{function.__name__: function for function in functions})
     monkeypatch.setitem(sys.modules, "core.training", SimpleNamespace(cli_api=api))
     monkeypatch.setitem(sys.modules, "core.training.cli_api", api)
     (tmp_path / "c.yaml").write_text("id: c")
@@ -82,6 +99,30 @@ def test_several_detectors_are_measured_each_with_its_own_report(
     assert main(["evaluate", str(first), str(second), "--data", media, "--html", "x.html"]) == 2
     assert "belong to one detector" in capsys.readouterr().err
     assert len(trainer) == 2
+
+
+def test_what_is_made_of_measured_detectors(trainer: list[tuple[Any, ...]], tmp_path: Path) -> None:
+    config, media = tmp_path / "c.yaml", tmp_path / "media"
+    here = ["--data", str(media)]
+    assert main(["compare", str(config)]) == 0
+    assert main(["thresholds", "default", *here, "--alpha", "0.1"]) == 0
+    assert main(["leave-one-out", str(config), *here, "--epochs", "2", "--methods", "swap", "mouth"]) == 0
+    assert main(["sheets", str(config), *here]) == 0
+    fit = {"false_alarms": 0.01, "alpha": 0.1, "never_real": False}
+    out, store = Path("runs/c"), Path("runs/crops")
+    assert trainer == [
+        ("compare", [config], "default", None),
+        ("thresholds", "default", {"data": media, "store": store, **fit}),
+        (
+            "leave-one-out",
+            config,
+            {"data": media, "out": out, "store": store, "epochs": 2, "methods": ["swap", "mouth"]},
+        ),
+        ("sheets", config, media, store, out / "sheets"),
+    ]
+    assert main(["compare", str(tmp_path / "none.yaml")]) == 2
+    with pytest.raises(SystemExit):
+        main(["thresholds", "default", *here, "--alpha", "2"])
 
 
 def test_the_data_report_ends_with_one_where_splits_are_not_clean(
