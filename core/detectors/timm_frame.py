@@ -1,4 +1,4 @@
-"""Any timm classifier with one logit, fed with face crops."""
+"""Any network of :mod:`core.networks.frame`, fed with face crops."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from core.detectors.base import FrameDetector
 from core.errors import WeightsError
+from core.networks.frame import create
 from core.registry import Card
 from core.types import RGB
 
@@ -42,7 +42,7 @@ class TimmFrameDetector(FrameDetector):
     def __init__(self, card: Card, weights: Path, device: str) -> None:
         self.card = card
         self.device = device
-        self.network = timm.create_model(card.architecture, pretrained=False, num_classes=1)
+        self.network = create(card.architecture)
         try:
             state = load_file(weights)
         except (SafetensorError, OSError) as exc:

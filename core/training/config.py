@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -27,6 +27,8 @@ class DataConfig(_Part):
     source_weights: dict[str, float] = Field(default_factory=dict)
     other_weight: float = 1.0
     workers: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, description="of the pictures drawn and the fakes made: runs that share it share a bank")
+    bank_epochs: int = Field(default=0, ge=0, description="keep so many epochs of pairs on disk and go round; 0 = none")
 
 
 class NuisanceConfig(_Part):
@@ -41,8 +43,9 @@ class ModelConfig(_Part):
     """A timm network with one logit. ``start`` names where its weights begin."""
 
     architecture: str
-    start: Literal["scratch", "imagenet-int8", "checkpoint"] = "scratch"
+    start: Literal["scratch", "imagenet-lite", "checkpoint"] = "scratch"
     start_file: str | None = None
+    teachers: tuple[str, ...] = Field(default=(), description="shipped detectors of the same input to distil from")
     drop_rate: float = 0.0
     drop_path_rate: float = 0.0
 
@@ -59,6 +62,8 @@ class OptimConfig(_Part):
     loss: Literal["bce", "focal"] = "bce"
     label_smoothing: float = Field(default=0.05, ge=0, lt=0.5)
     focal_gamma: float = 2.0
+    map_weight: float = Field(default=0.0, ge=0, description="weight of the loss that asks where the fake is")
+    distil: float = Field(default=0.0, ge=0, le=1, description="share of the teachers' mean logit in the target")
     consistency: float = Field(default=0.0, ge=0, description="weight of the hinge between a real and its own fake")
     ema: float = Field(default=0.999, ge=0, lt=1)
     patience: int = Field(default=10, ge=1, description="epochs without a better validation AUC before it stops")
@@ -89,14 +94,20 @@ class TrainConfig(_Part):
         ).hexdigest()
 
 
+def _values(path: Path) -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    parent = values.pop("extends", None) if isinstance(values, dict) else None
+    return values if parent is None else _values(path.with_name(parent)) | values
+
+
 def read_config(path: Path) -> TrainConfig:
-    """Read and check a training configuration.
+    """Read and check a training configuration. ``extends`` names a file beside it whose other sections hold as well.
 
     Raises:
         ConfigError: the file is missing or wrong; the message names the field.
     """
     try:
-        return TrainConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return TrainConfig.model_validate(_values(path))
     except OSError as exc:
         raise ConfigError(f"The training file {path} cannot be read.", hint="See configs/training.") from exc
     except (ValidationError, yaml.YAMLError) as exc:

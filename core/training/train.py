@@ -10,25 +10,36 @@ import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import cv2
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from core.training import losses
 from core.training.config import TrainConfig, read_config
-from core.training.data.crops import Crops
+from core.training.data.bank import Bank, bank_key, fill
 from core.training.data.pairs import Pairs
+from core.training.distil import softened
 from core.training.export import describe
-from core.training.model import Ema, build, logits, normalise, start
+from core.training.model import Ema, Localiser, build, logits, normalise, start
 from core.training.prepare import Prepared, prepare
 from core.training.team import Team, together
 from core.training.validation import ValidationSet, make_validation
 
 log = logging.getLogger(__name__)
+
+
+class PairData(Protocol):
+    """A data set of pairs; see :class:`Trainer`."""
+
+    epoch: int
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, item: int) -> tuple[Any, ...]: ...
 
 
 @dataclass
@@ -48,12 +59,16 @@ def _worker(_: int) -> None:
 
 
 class Trainer:
-    """Trains on ``train`` crops, chooses by AUC on ``validation``; ``folder`` keeps everything it writes."""
+    """Trains on ``pairs``, chooses by AUC on ``validation``; ``folder`` keeps everything it writes.
+
+    An item of ``pairs`` is (pixels[2, ...] of a real and its fake, method, number), then optionally the map of what was
+    changed and the teachers' logits float[2]. ``pairs.epoch`` is set before each epoch.
+    """
 
     def __init__(
         self,
         config: TrainConfig,
-        train: Crops,
+        pairs: PairData,
         validation: ValidationSet,
         folder: Path,
         *,
@@ -65,20 +80,17 @@ class Trainer:
         self.config = config
         self.folder = folder
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-        self.pairs = Pairs(train, config)
+        self.pairs = pairs
         self.validation = validation
         self.net = build(config.model).to(self.device)
-        start(self.net, config.model, self._samples(), _weights_dir())
+        start(self.net, config.model)
         self.ema = Ema(self.net, config.optim.ema)
-        self._forward = torch.compile(self.net) if config.compile else self.net
-        self.optimiser = torch.optim.AdamW(_groups(self.net, config.optim.weight_decay), lr=config.optim.lr)
+        size = config.input.size
+        self.learner = Localiser(self.net, size).to(self.device) if config.optim.map_weight else self.net
+        self._forward = torch.compile(self.learner) if config.compile else self.learner
+        self.optimiser = torch.optim.AdamW(_groups(self.learner, config.optim.weight_decay), lr=config.optim.lr)
         self.progress = Progress()
         folder.mkdir(parents=True, exist_ok=True)
-
-    def _samples(self) -> torch.Tensor:
-        count = min(48, len(self.pairs))
-        pixels = torch.cat([self.pairs[i][0] for i in range(count)])
-        return normalise(pixels, self.config.input).to(self.device)
 
     # --- state ---------------------------------------------------------------------------------------------------
 
@@ -90,7 +102,7 @@ class Trainer:
         """Write the checkpoint so that a crash never leaves half of one."""
         state = {
             "digest": self.config.digest,
-            "net": self.net.state_dict(),
+            "learner": self.learner.state_dict(),
             "ema": self.ema.net.state_dict(),
             "ema_steps": self.ema.steps,
             "optimiser": self.optimiser.state_dict(),
@@ -111,7 +123,7 @@ class Trainer:
         if state["digest"] != self.config.digest:
             log.warning("the checkpoint in %s belongs to another configuration: starting anew", self.folder)
             return False
-        self.net.load_state_dict(state["net"])
+        self.learner.load_state_dict(state["learner"])
         self.ema.net.load_state_dict(state["ema"])
         self.ema.steps = state["ema_steps"]
         self.optimiser.load_state_dict(state["optimiser"])
@@ -141,7 +153,7 @@ class Trainer:
         whole = len(self.pairs) // per_batch * per_batch
         mine = range(self.team.rank, whole, self.team.size)
         return DataLoader(
-            Subset(self.pairs, mine),
+            Subset(cast(Dataset[Any], self.pairs), mine),
             batch_size=per_batch // self.team.size,
             shuffle=False,
             drop_last=True,
@@ -151,11 +163,11 @@ class Trainer:
         )
 
     def _epoch(self) -> None:
-        self.net.train()
+        self.learner.train()
         began, total, count = time.monotonic(), 0.0, 0
         torch.manual_seed(self.config.seed * 100_003 + self.progress.epoch)
-        for pixels, _, _ in self._loader():
-            total += self._step(pixels)
+        for pixels, _, _, *targets in self._loader():
+            total += self._step(pixels, *targets)
             count += 1
             if count % 25 == 0 and self.team.leads:
                 rate = 2 * count * self.config.optim.pairs_per_batch / (time.monotonic() - began)
@@ -166,26 +178,37 @@ class Trainer:
         self._validate({"epoch": self.progress.epoch, "loss": total / max(count, 1), "images_per_s": rate})
         self.progress.epoch += 1
 
-    def _step(self, pixels: torch.Tensor) -> float:
+    def _step(
+        self, pixels: torch.Tensor, changed: torch.Tensor | None = None, soft: torch.Tensor | None = None
+    ) -> float:
         cfg = self.config.optim
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate(self.progress.step)
-        real_fake = torch.cat([pixels[:, 0], pixels[:, 1]]).to(self.device, non_blocking=True)
-        fake = torch.cat([torch.zeros(len(pixels)), torch.ones(len(pixels))]).to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            logit = self._forward(normalise(real_fake, self.config.input)).reshape(-1)
-        logit = logit.float()
-        loss = losses.classification(logit, fake, cfg)
-        if cfg.consistency > 0:
-            loss = loss + cfg.consistency * losses.pair_margin(*logit.chunk(2))
+        loss = self._loss(pixels, changed, soft)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        self.team.average(p.grad for p in self.net.parameters() if p.grad is not None)
-        nn.utils.clip_grad_norm_(self.net.parameters(), cfg.clip_norm)
+        self.team.average(p.grad for p in self.learner.parameters() if p.grad is not None)
+        nn.utils.clip_grad_norm_(self.learner.parameters(), cfg.clip_norm)
         self.optimiser.step()
         self.ema.update(self.net)
         self.progress.step += 1
         return float(loss.detach())
+
+    def _loss(self, pixels: torch.Tensor, changed: torch.Tensor | None, soft: torch.Tensor | None) -> torch.Tensor:
+        cfg = self.config.optim
+        real_fake = torch.cat([pixels[:, 0], pixels[:, 1]]).to(self.device, non_blocking=True)
+        fake = torch.cat([torch.zeros(len(pixels)), torch.ones(len(pixels))]).to(self.device)
+        teacher = None if soft is None else torch.cat([soft[:, 0], soft[:, 1]]).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            out = self._forward(normalise(real_fake, self.config.input))
+        logit, where = out if isinstance(out, tuple) else (out, None)
+        logit = logit.float().reshape(-1)
+        loss = losses.classification(logit, fake, cfg, teacher)
+        if where is not None and changed is not None:
+            loss = loss + cfg.map_weight * losses.location(where.float(), changed.to(self.device))
+        if cfg.consistency > 0:
+            loss = loss + cfg.consistency * losses.pair_margin(*logit.chunk(2))
+        return loss
 
     def rate(self, step: int) -> float:
         """Learning rate at a step: linear warm-up, then cosine with restarts (Loshchilov and Hutter, 2017)."""
@@ -222,9 +245,15 @@ def _groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:
     return [{"params": heavy, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]
 
 
-def _weights_dir() -> Path | None:
-    folder = os.environ.get("UNMASK_WEIGHTS_DIR")
-    return Path(folder) if folder else None
+def training_pairs(config: TrainConfig, prepared: Prepared, bank: Path) -> PairData:
+    """What is trained on: fakes made on the way, or read from a bank below ``bank`` that is filled first."""
+    pairs = Pairs(prepared.train, config)
+    if not config.data.bank_epochs:
+        return pairs
+    folder = bank / bank_key(config, prepared.train)
+    fill(pairs, folder, config.data.bank_epochs, config.processes)
+    known = Bank(folder, config.data.bank_epochs, tuple(pairs.methods))
+    return softened(known, config, folder) if config.optim.distil else known
 
 
 def train(config: TrainConfig, prepared: Prepared, folder: Path, *, resume: bool = True) -> Path:
@@ -235,9 +264,10 @@ def train(config: TrainConfig, prepared: Prepared, folder: Path, *, resume: bool
     folder.mkdir(parents=True, exist_ok=True)
     facts = describe(prepared.train.rows, prepared.licences)
     (folder / "data.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    pairs = training_pairs(config, prepared, folder.parent / "bank")
 
     def work(team: Team) -> None:
-        trainer = Trainer(config, prepared.train, validation, folder, team=team)
+        trainer = Trainer(config, pairs, validation, folder, team=team)
         if resume:
             trainer.resume()
         trainer.run()

@@ -18,10 +18,12 @@ from core.training.calibrate import calibrate
 from core.training.cards import read_card, update_card
 from core.training.config import OptimConfig, TrainConfig
 from core.training.data.crops import STORE_PX, STORE_SCALE, CropRow, Crops
-from core.training.evaluate import Evaluation, markdown
+from core.training.data.pairs import Pairs
+from core.training.evaluate import Evaluation
 from core.training.export import describe, export, golden_input
 from core.training.model import Ema, build, logits
 from core.training.sheets import sheet, worst
+from core.training.tables import markdown
 from core.training.team import Team, together
 from core.training.train import Trainer
 from core.training.validation import make_validation
@@ -58,7 +60,7 @@ def _config(**optim: object) -> TrainConfig:
 
 
 def _trainer(config: TrainConfig, folder: Path) -> Trainer:
-    return Trainer(config, _crops(6), make_validation(_crops(8, "val"), config), folder, device="cpu")
+    return Trainer(config, Pairs(_crops(6), config), make_validation(_crops(8, "val"), config), folder, device="cpu")
 
 
 def test_resuming_gives_the_same_weights_as_going_on(tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ def test_exported_weights_run_as_a_detector_and_can_be_measured(tmp_path: Path) 
     with pytest.raises(WeightsMissingError):
         export(config, tmp_path / "run", weights=tmp_path / "weights")
     trainer.run()
-    facts = describe(trainer.pairs._crops.rows, {"lfw": "free"})
+    facts = describe(_crops(6).rows, {"lfw": "free"})
     (tmp_path / "run" / "data.json").write_text(json.dumps(facts))
     path = tmp_path / "tiny.yaml"
     card = export(config, tmp_path / "run", weights=tmp_path / "weights", card_file=path)

@@ -114,8 +114,22 @@ def make_fake(
     return face, method.make(rng, face, partner)
 
 
-class Pairs(Dataset[tuple[torch.Tensor, int, int]]):
-    """Item i of epoch e is the same for ever: ``uint8[2, size, size, 3]`` (real, fake), method number, crop number."""
+Item = tuple[torch.Tensor, int, int, torch.Tensor]
+CHANGED = 6.0
+
+
+def changed(real: RGB, forged: RGB) -> npt.NDArray[np.uint8]:
+    """Where a fake differs from its real: uint8[S // 16, S // 16], 255 where the mean absolute difference of a cell
+    reaches 6 grey levels, in proportion below."""
+    cells = max(1, real.shape[0] // 16)
+    apart = cv2.absdiff(real, forged).max(axis=2)
+    mean = cv2.resize(apart.astype(np.float32), (cells, cells), interpolation=cv2.INTER_AREA)
+    return np.clip(mean * (255.0 / CHANGED), 0, 255).astype(np.uint8)
+
+
+class Pairs(Dataset[Item]):
+    """Item i of epoch e is the same for ever: ``uint8[2, size, size, 3]`` (real, fake), method number, crop number and
+    the map of :func:`changed` (without nuisances)."""
 
     def __init__(self, crops: Crops, config: TrainConfig) -> None:
         self._crops = crops
@@ -133,18 +147,19 @@ class Pairs(Dataset[tuple[torch.Tensor, int, int]]):
     def __len__(self) -> int:
         return self._config.optim.pairs_per_epoch
 
-    def __getitem__(self, item: int) -> tuple[torch.Tensor, int, int]:
+    def __getitem__(self, item: int) -> Item:
         if item >= len(self):
             raise IndexError(item)
         cfg = self._config
-        rng = np.random.default_rng((cfg.seed, self.epoch, item))
+        rng = np.random.default_rng((cfg.data.seed, self.epoch, item))
         index = self._drawer.draw(rng)
         number = int(rng.choice(len(self._methods), p=self._odds))
         face, forged = make_fake(rng, self._crops, index, self._methods[number], self._drawer)
         change = jitter(rng, cfg.nuisance, cfg.input.size)
         seed = int(rng.integers(2**63))
         pair = [self._input(seed, image, face, change) for image in (face.pixels, forged)]
-        return torch.from_numpy(np.stack(pair)), number, index
+        clean = [to_input(image, face.landmarks, cfg.input, change) for image in (face.pixels, forged)]
+        return torch.from_numpy(np.stack(pair)), number, index, torch.from_numpy(changed(*clean))
 
     def _input(self, seed: int, image: RGB, face: FaceCrop, change: npt.NDArray[np.float64]) -> RGB:
         """Degrade and cut: equal seeds do the same to a real and to its fake."""

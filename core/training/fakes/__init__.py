@@ -9,6 +9,7 @@ from core.training.fakes.lowres import LowRes
 from core.training.fakes.mouth import Mouth
 from core.training.fakes.parts import Parts
 from core.training.fakes.restore import Restore
+from core.training.fakes.resynthesis import Motion, Rerender, Resynthesis
 from core.training.fakes.sbi import SelfBlend
 from core.training.fakes.splice import Splice
 from core.training.fakes.swap import Swap
@@ -30,6 +31,10 @@ def all_fakes() -> dict[str, Fake]:
         Splice(),
         Animate(),
         Restore(),
+        Resynthesis(),
+        Resynthesis("re-synthesis-shuffle", ("shuffle-4",)),
+        Motion(),
+        Rerender(),
     )
     return {method.name: method for method in made}
 
