@@ -16,9 +16,8 @@ from core.errors import ConfigError, NotFoundError
 from core.fusion.calibration import calibrated, sigmoid
 from core.fusion.quality import QUALITY_BINS, bin_of, quality_bins
 from core.registry import Calibration, Card, Ensemble, InputSpec, QualityFit, ThresholdFit
-from core.settings import CONFIGS
 from core.training import calibrate, cli_api, thresholds
-from core.training.config import read_config
+from core.training.config import TrainConfig
 from core.training.thresholds import fit_band, write_thresholds
 from core.training.validation import ValidationSet
 
@@ -123,7 +122,17 @@ def test_a_preset_is_fitted_and_its_file_says_on_what(tmp_path: Path, monkeypatc
             self.at += len(crops)
             return np.asarray(3.0 * (here % 2) - 1.5 + self.noise[here], np.float32)
 
-    config = read_config(CONFIGS / "training" / "face-sbi.yaml")
+    config = TrainConfig.model_validate(
+        {
+            "id": "a",
+            "title": "A",
+            "summary": "s",
+            "input": {"size": 64},
+            "fakes": {"swap": 1, "mouth": 2},
+            "model": {"architecture": "n"},
+            "optim": {"epochs": 1, "pairs_per_epoch": 1, "lr": 1e-3},
+        }
+    )
     monkeypatch.setattr(cli_api, "CONFIGS", tmp_path)
     monkeypatch.setattr(registry, "ensemble", lambda _: Ensemble.model_validate(preset_facts()))
     monkeypatch.setattr(thresholds, "read_card", lambda path: card(path.stem))
