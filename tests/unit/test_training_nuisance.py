@@ -151,6 +151,67 @@ def test_subtitles_write_in_the_lower_part_alone() -> None:
         assert not np.array_equal(out[120:], picture[120:])
 
 
+def _clip(count: int = 6, size: tuple[int, int] = (66, 75)) -> np.ndarray:
+    return np.stack(
+        [np.ascontiguousarray(np.roll(_picture(8, 90), t, axis=1)[: size[0], : size[1]]) for t in range(count)]
+    )
+
+
+@pytest.mark.parametrize("codec", ["h264_clip", "h265_clip"])
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_video_codecs_keep_every_frame_in_order(codec: str, count: int) -> None:
+    clip = _clip(count)
+    out = getattr(nuisance, codec)(clip, 18)
+    assert out.shape == clip.shape
+    near = np.abs(out[:, None].astype(int) - clip[None]).mean(axis=(2, 3, 4))
+    assert near.argmin(axis=1).tolist() == list(range(count))
+    assert np.diag(near).max() < 8
+
+
+@pytest.mark.parametrize("codec", ["h264_clip", "h265_clip"])
+def test_video_codecs_are_the_same_whatever_memory_held_before(codec: str) -> None:
+    clip, rng = _clip(), np.random.default_rng(0)
+    call = getattr(nuisance, codec)
+    made = []
+    for quality in range(20, 32):
+        for size in (2_000, 20_000, 130_000, 1_000_000):
+            rng.integers(0, 256, size, dtype=np.uint8)
+        call(_clip(7), quality)
+        made.append(call(clip, 26))
+    assert all(np.array_equal(made[0], again) for again in made)
+
+
+def test_clips_are_worn_alike_in_every_frame_and_alike_for_real_and_fake() -> None:
+    clip, other = _clip(), _clip()[::-1].copy()
+    for seed in range(25):
+        one, two, again = (np.random.default_rng(seed) for _ in range(3))
+        out = nuisance.degrade_clip(one, clip)
+        nuisance.degrade_clip(two, other)
+        assert one.bit_generator.state == two.bit_generator.state
+        assert out.shape == clip.shape and out.dtype == np.uint8
+        assert np.array_equal(out, nuisance.degrade_clip(again, clip))
+
+
+def test_grain_is_new_in_every_frame_while_the_light_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nuisance, "_stream", lambda rng, clip, strength: clip)
+    still = np.full((5, 40, 40, 3), 120, np.uint8)
+    grainy = 0
+    for seed in range(30):
+        out = nuisance.degrade_clip(np.random.default_rng(seed), still).astype(float)
+        assert np.ptp(out[:, 14:26].mean(axis=(1, 2, 3))) < 2.0
+        if out[0, 14:26].std(axis=(0, 1)).max() > 2.0:
+            grainy += 1
+            assert not np.array_equal(out[0], out[1])
+    assert grainy >= 5
+
+
+def test_clips_without_strength_or_frames() -> None:
+    clip = _clip(3)
+    assert np.array_equal(nuisance.degrade_clip(np.random.default_rng(0), clip, 0.0), clip)
+    with pytest.raises(ValueError, match="frame"):
+        nuisance.degrade_clip(np.random.default_rng(0), clip[:0])
+
+
 def test_finishing_compresses_the_asked_share() -> None:
     picture = _picture(7)
     generators = [np.random.default_rng(seed) for seed in range(40)]

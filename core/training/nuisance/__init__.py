@@ -9,26 +9,37 @@ from __future__ import annotations
 import numpy as np
 
 from core.training.nuisance.camera import blur, light, low_light, noise, unsharp
-from core.training.nuisance.codecs import h264, h265, jpeg, webp
+from core.training.nuisance.codecs import h264, h264_clip, h265, h265_clip, jpeg, webp
 from core.training.nuisance.editing import beauty, overlay, subtitles
 from core.training.nuisance.sharing import rescale, screenshot, social
 from core.types import RGB
 
 __all__ = [
-    "beauty", "blur", "degrade", "finish", "h264", "h265", "jpeg", "light", "low_light", "noise", "overlay", "rescale",
-    "screenshot", "social", "subtitles", "unsharp", "webp",
+    "beauty", "blur", "degrade", "degrade_clip", "finish", "h264", "h264_clip", "h265", "h265_clip", "jpeg", "light",
+    "low_light", "noise", "overlay", "rescale", "screenshot", "social", "subtitles", "unsharp", "webp",
 ]  # fmt: skip
 
 
 def degrade(rng: np.random.Generator, rgb: RGB, strength: float = 1.0) -> RGB:
     """A random chain over uint8[H, W, 3]; ``strength`` in [0, 1] scales how likely and how hard each step is."""
-    out = _taken(rng, rgb, strength)
-    out = _edited(rng, out, strength)
-    if rng.random() < 0.4 * strength:
-        out = rescale(rng, out, 1.0 - 0.6 * strength * rng.random())
-    if rng.random() < 0.1 * strength:
-        out = screenshot(rng, out, strength)
-    return _compress(rng, out, strength)
+    return _compress(rng, _worn(rng, rgb, strength, rng), strength)
+
+
+def degrade_clip(rng: np.random.Generator, clip: RGB, strength: float = 1.0) -> RGB:
+    """One random chain over all frames of uint8[T, H, W, 3], compressed as a video: the same steps on every frame,
+    new grain in each.
+
+    Raises:
+        ValueError: there is no frame.
+    """
+    if not len(clip):
+        raise ValueError("a clip needs a frame")
+    seed = int(rng.integers(2**63))
+    frames = [
+        _worn(np.random.default_rng(seed), frame, strength, np.random.default_rng((seed, t)))
+        for t, frame in enumerate(clip)
+    ]
+    return _stream(rng, np.stack(frames), strength)
 
 
 def finish(rng: np.random.Generator, rgb: RGB, odds: float) -> RGB:
@@ -36,16 +47,26 @@ def finish(rng: np.random.Generator, rgb: RGB, odds: float) -> RGB:
     return _compress(rng, rgb, 1.0) if rng.random() < odds else rgb
 
 
-def _taken(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
+def _worn(rng: np.random.Generator, rgb: RGB, strength: float, grain: np.random.Generator) -> RGB:
+    """All that comes before the last compression; noise is drawn from ``grain``."""
+    out = _edited(rng, _taken(rng, rgb, strength, grain), strength)
+    if rng.random() < 0.4 * strength:
+        out = rescale(rng, out, 1.0 - 0.6 * strength * rng.random())
+    if rng.random() < 0.1 * strength:
+        out = screenshot(rng, out, strength)
+    return out
+
+
+def _taken(rng: np.random.Generator, rgb: RGB, strength: float, grain: np.random.Generator) -> RGB:
     out = rgb
     if rng.random() < 0.5 * strength:
         out = light(rng, out, strength)
     if rng.random() < 0.08 * strength:
-        out = low_light(rng, out, strength)
+        out = low_light(rng, out, strength, grain)
     if rng.random() < 0.2 * strength:
         out = blur(rng, out, rng.uniform(0.3, 0.3 + 1.2 * strength))
     if rng.random() < 0.25 * strength:
-        out = noise(rng, out, rng.uniform(1.0, 1.0 + 9.0 * strength))
+        out = noise(rng, out, rng.uniform(1.0, 1.0 + 9.0 * strength), grain)
     if rng.random() < 0.15 * strength:
         out = unsharp(rng, out, strength)
     return out
@@ -63,7 +84,7 @@ def _edited(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
 
 
 def _compress(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
-    """At most one kind; H.265 is rare because its encoder takes ten times as long as all else."""
+    """At most one kind; H.265 is rare because its encoder takes the longest."""
     out = rgb
     kind = rng.random()
     if kind < 0.45 * strength:
@@ -79,3 +100,16 @@ def _compress(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
     elif kind < 0.85 * strength:
         out = social(rng, out, strength)
     return out
+
+
+def _stream(rng: np.random.Generator, clip: RGB, strength: float) -> RGB:
+    """Mostly a video codec, at times every frame as a JPEG."""
+    kind = rng.random()
+    if kind < 0.6 * strength:
+        return h264_clip(clip, int(rng.integers(18, 19 + int(18 * strength))))
+    if kind < 0.7 * strength:
+        return h265_clip(clip, int(rng.integers(20, 21 + int(16 * strength))))
+    if kind < 0.85 * strength:
+        quality = int(rng.integers(int(95 - 55 * strength), 97))
+        return np.stack([jpeg(frame, quality) for frame in clip])
+    return clip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from core.types import RGB
 
@@ -21,11 +20,11 @@ def blur(rng: np.random.Generator, rgb: RGB, sigma: float) -> RGB:
     return np.asarray(cv2.filter2D(rgb, -1, kernel / max(float(kernel.sum()), 1e-6)), dtype=np.uint8)
 
 
-def noise(rng: np.random.Generator, rgb: RGB, sigma: float) -> RGB:
-    """Gaussian sensor noise of ``sigma`` grey levels, coloured or grey."""
+def noise(rng: np.random.Generator, rgb: RGB, sigma: float, grain: np.random.Generator | None = None) -> RGB:
+    """Gaussian sensor noise of ``sigma`` grey levels, coloured or grey, drawn from ``grain`` where it is given."""
     channels = 3 if rng.random() < 0.6 else 1
-    grain: npt.NDArray[np.float32] = rng.standard_normal((*rgb.shape[:2], channels), dtype=np.float32) * sigma
-    return np.clip(rgb + grain, 0, 255).astype(np.uint8)
+    drawn = (grain or rng).standard_normal((*rgb.shape[:2], channels), dtype=np.float32) * sigma
+    return np.clip(rgb + drawn, 0, 255).astype(np.uint8)
 
 
 def light(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
@@ -44,11 +43,11 @@ def light(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
     return np.asarray(out, dtype=np.uint8)
 
 
-def low_light(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
+def low_light(rng: np.random.Generator, rgb: RGB, strength: float, grain: np.random.Generator | None = None) -> RGB:
     """Too little light: fewer photons, raised again by the sensor's gain, with the shot noise that this leaves.
 
     The noise is normal with the variance of the light (a Poisson draw would take a number of random numbers that
-    depends on the picture), read-out noise added.
+    depends on the picture), read-out noise added; both come from ``grain`` where it is given.
     """
     exposure = float(rng.uniform(1.0 - 0.75 * strength, 1.0))
     gain = float(rng.uniform(0.55, 1.0)) / exposure
@@ -56,8 +55,8 @@ def low_light(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
     read_out = float(rng.uniform(0.001, 0.004)) * strength
     light_in = (np.arange(256, dtype=np.float32) / 255.0) ** 2.2 * np.float32(exposure)
     spread = np.sqrt(light_in / photons + read_out**2).astype(np.float32)
-    grain: npt.NDArray[np.float32] = rng.standard_normal(rgb.shape, dtype=np.float32)
-    linear = light_in[rgb] + spread[rgb] * grain
+    drawn = (grain or rng).standard_normal(rgb.shape, dtype=np.float32)
+    linear = light_in[rgb] + spread[rgb] * drawn
     shown = np.clip(linear * np.float32(gain), 0.0, 1.0) ** np.float32(1.0 / 2.2)
     return np.rint(shown * 255.0).astype(np.uint8)
 
