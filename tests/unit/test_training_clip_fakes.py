@@ -149,6 +149,24 @@ def test_a_stutter_freezes_the_face_where_it_says() -> None:
     assert np.median(held) < 0.4 * moved[0]
 
 
+def test_a_retimed_mouth_leaves_the_eyes_alone() -> None:
+    clip = _clip(19)
+    eyes = int(max(face.landmarks[:2, 1].max() for face in clip)) + 3
+    for seed in range(5):
+        made = clip_fake("retimed-mouth").make(np.random.default_rng(seed), clip)
+        assert np.array_equal(made[:, :eyes], _pixels(clip)[:, :eyes])
+        assert not np.array_equal(made[:, eyes:], _pixels(clip)[:, eyes:])
+
+
+def test_a_time_splice_is_one_stretch_of_the_clip() -> None:
+    clip = _clip(20, 12)
+    for seed in range(8):
+        made = clip_fake("time-splice").make(np.random.default_rng(seed), clip)
+        changed = np.flatnonzero((made != _pixels(clip)).any(axis=(1, 2, 3)))
+        assert 1 <= len(changed) <= 7
+        assert np.ptp(changed) <= 6
+
+
 def test_averaging_takes_motion_out_of_the_face() -> None:
     clip = _clip(16)
     for seed in range(4):
