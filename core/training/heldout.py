@@ -25,8 +25,8 @@ from core.types import RGB
 
 HELD_OUT_SEED = 3
 # Pairs of each pseudo-fake method, pairs behind each robustness curve, real pictures that are compressed.
-PAIRS_PER_METHOD = 200
-CURVE_PAIRS = 80
+PAIRS_PER_METHOD = 150
+CURVE_PAIRS = 60
 COMPRESSED = 300
 
 

@@ -199,7 +199,7 @@ def _closed_form(result: Result) -> list[Measured]:
         "false alarms": (called & ~fake, ~fake),
     }
     found = estimate(fake, result.p)
-    made = [Measured("AUC", found.auc, found.low, found.high, len(fake), "DeLong")]
+    made = [Measured("AUC", metrics.auc(fake, result.p), found.low, found.high, len(fake), "DeLong")]
     for name, (hit, among) in rates.items():
         hits, n = int(hit.sum()), int(among.sum())
         made.append(Measured(name, hits / n if n else math.nan, *wilson(hits, n), n, "Wilson"))
@@ -224,6 +224,9 @@ class SliceRow:
     false_alarms_high: float
 
 
+_SLICE_ROUNDS = 300
+
+
 def by_method(result: Result) -> list[SliceRow]:
     """Each method against all reals, of the same modality where ``slices`` tell it."""
     names = np.asarray(result.methods)
@@ -242,21 +245,16 @@ def by_slice(result: Result, kind: str) -> list[SliceRow]:
 
 
 def _slice_row(name: str, part: Result) -> SliceRow:
-    called, reals, fakes = part.p >= part.threshold, int((~part.fake).sum()), int(part.fake.sum())
-    found = estimate(part.fake, part.p)
-    auc = found.auc if math.isfinite(found.auc) else metrics.auc(part.fake, part.p)
-    caught, alarms = int(called[part.fake].sum()), int(called[~part.fake].sum())
+    found = {one.name: one for one in measures(part, rounds=_SLICE_ROUNDS, only=("AUC", "recall", "false alarms"))}
+    nothing = Measured("", math.nan, math.nan, math.nan, 0, "")
+    auc, caught, alarms = (found.get(key, nothing) for key in ("AUC", "recall", "false alarms"))
     return SliceRow(
         name,
-        reals,
-        fakes,
-        auc,
-        found.low,
-        found.high,
-        caught / fakes if fakes else math.nan,
-        *wilson(caught, fakes),
-        alarms / reals if reals else math.nan,
-        *wilson(alarms, reals),
+        int((~part.fake).sum()),
+        int(part.fake.sum()),
+        *(auc.value, auc.low, auc.high),
+        *(caught.value, caught.low, caught.high),
+        *(alarms.value, alarms.low, alarms.high),
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from core.registry import Card, Metric
-from core.training.results import Measured, Result, SliceRow, by_slice, measures
+from core.training.results import Measured, Result, measures
 
 HELD_OUT = "held-out identities"
 UNSEEN = "methods not trained on"
@@ -68,23 +70,9 @@ def _figure(group: str, one: Measured, at: float) -> Figure:
 
 def parts(group: str, result: Result, kind: str) -> list[Figure]:
     """AUC, recall and false alarms of each value of a slice, each where its class is there."""
-    return [figure for row in by_slice(result, kind) for figure in _of_part(group, row, result.threshold)]
-
-
-def _of_part(group: str, row: SliceRow, at: float) -> list[Figure]:
-    rows = [
-        Figure(group, f"AUC {row.name}", row.auc, row.auc_low, row.auc_high, row.real + row.fake),
-        Figure(group, f"recall at {at:.2f} {row.name}", row.recall, row.recall_low, row.recall_high, row.fake),
-        Figure(
-            group,
-            f"false alarms at {at:.2f} {row.name}",
-            row.false_alarms,
-            row.false_alarms_low,
-            row.false_alarms_high,
-            row.real,
-        ),
-    ]
-    return [figure.rounded() for figure in rows if math.isfinite(figure.value) and math.isfinite(figure.low)]
+    names, wanted = np.asarray(result.slices[kind]), {"AUC", "recall", "false alarms"}
+    rows = [(name, chosen(group, result.where(names == name), wanted)) for name in sorted(set(names.tolist()))]
+    return [replace(figure, name=f"{figure.name} {name}") for name, figures in rows for figure in figures]
 
 
 # --- cards -------------------------------------------------------------------------------------------------------
