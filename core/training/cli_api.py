@@ -11,6 +11,7 @@ from core.registry import Card
 from core.settings import CONFIGS, ROOT, SHIPPED_WEIGHTS
 from core.training.cards import card_path, read_card, update_card
 from core.training.config import read_config
+from core.types import Modality
 
 
 def store_of(out: Path) -> Path:
@@ -94,14 +95,17 @@ def data_report(data: Path, *, json_file: Path | None = None) -> tuple[str, bool
 
 def compare(config_paths: Sequence[Path], *, ensemble: str, html: Path | None = None) -> str:
     """Compare measured detectors with each other and with a preset; writes ``docs/measured/README.md`` and the tables
-    in README.md and docs/detectors.md. Returns the table."""
+    in README.md and docs/detectors.md. Of the preset, the members that look at faces are fused. Returns the table."""
     from core.training.compare import compare as beside
     from core.training.compare import put_between
     from core.training.evaluate import DOCS
+    from core.training.fused import restricted
     from core.training.report import write_report
 
     ids = [config_id(path) for path in config_paths]
-    found = beside(ids, registry.ensemble(ensemble), DOCS, command=_command("compare", config_paths))
+    preset = registry.ensemble(ensemble)
+    faces = [m.detector for m in preset.members if registry.card(m.detector).modality is Modality.IMAGE]
+    found = beside(ids, restricted(preset, faces), DOCS, command=_command("compare", config_paths))
     (DOCS / "README.md").write_text(found.page, encoding="utf-8")
     for document in (ROOT / "README.md", ROOT / "docs" / "detectors.md"):
         put_between(document, found.summary)

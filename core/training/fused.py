@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from core.errors import ConfigError
 from core.fusion.combine import EvidenceRule, fuse_person
 from core.registry import Ensemble
 from core.types import Modality, Score, Status
@@ -22,6 +23,18 @@ def fused(preset: Ensemble, answers: Mapping[str, float | None]) -> float | None
     """
     scores = [_score(m.detector, answers[m.detector]) for m in preset.members if m.detector in answers]
     return fuse_person(None, scores, (), preset, _ENOUGH).p_fake
+
+
+def restricted(preset: Ensemble, detectors: Collection[str]) -> Ensemble:
+    """``preset`` with those of its members alone, say the ones that look at faces.
+
+    Raises:
+        ConfigError: none of them is a member.
+    """
+    members = tuple(m for m in preset.members if m.detector in detectors)
+    if not members:
+        raise ConfigError(f"No member of '{preset.id}' looks at pictures.", hint="Name another preset.")
+    return preset.model_copy(update={"members": members, "min_members": min(preset.min_members, len(members))})
 
 
 def fused_all(preset: Ensemble, answers: Mapping[str, Sequence[float]]) -> npt.NDArray[np.float64]:

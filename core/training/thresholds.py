@@ -15,7 +15,7 @@ import numpy.typing as npt
 import yaml
 
 from core.detectors.base import load_detector
-from core.errors import ConfigError, NotFoundError
+from core.errors import NotFoundError
 from core.fusion.calibration import calibrated
 from core.registry import Card, Ensemble, ThresholdFit
 from core.settings import CONFIGS, SHIPPED_WEIGHTS
@@ -23,7 +23,7 @@ from core.training.calibrate import MIN_PER_CLASS, TooFewError, calibration_crop
 from core.training.cards import card_path, read_card
 from core.training.config import TrainConfig, read_config
 from core.training.data.testset import digest
-from core.training.fused import fused_all
+from core.training.fused import fused_all, restricted
 from core.training.heldout import neutral
 from core.training.validation import ValidationSet, make_validation
 from core.types import Modality
@@ -100,16 +100,9 @@ def _below(value: float) -> float:
 
 
 def frame_members(preset: Ensemble) -> list[Card]:
-    """Cards of the members that look at faces; the others hear or watch and cannot answer on pictures.
-
-    Raises:
-        ConfigError: there is none.
-    """
+    """Cards of the members that look at faces; the others hear or watch and cannot answer on pictures."""
     cards = [read_card(card_path(m.detector)) for m in preset.members]
-    chosen = [card for card in cards if card.modality is Modality.IMAGE]
-    if not chosen:
-        raise ConfigError(f"No member of '{preset.id}' looks at pictures.", hint="Name another preset.")
-    return chosen
+    return [card for card in cards if card.modality is Modality.IMAGE]
 
 
 def calibration_sets(
@@ -149,6 +142,7 @@ def answers(cards: Sequence[Card], sets: Mapping[str, ValidationSet], weights: P
 def fit(preset: Ensemble, data: Path, store: Path, *, false_alarms: float, alpha: float) -> tuple[Band, ThresholdFit]:
     """Thresholds of ``preset`` and what they were fitted on."""
     cards = frame_members(preset)
+    preset = restricted(preset, [card.id for card in cards])
     configs = [training_config(card.id) for card in cards]
     sets = calibration_sets(cards, configs, data, store)
     by_detector = answers(cards, sets, SHIPPED_WEIGHTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from core.registry import Ensemble
 from core.settings import ROOT
 from core.training import cli_api, compare, metrics
 from core.training.fused import fused, fused_all
+from core.types import Modality
 
 N = 40
 
@@ -174,7 +176,9 @@ def test_the_command_writes_every_document(docs: Path, monkeypatch: pytest.Monke
         path.write_text("a <!-- measured --> b <!-- /measured --> c")
     monkeypatch.setattr(evaluate, "DOCS", docs)
     monkeypatch.setattr(cli_api, "ROOT", root)
-    monkeypatch.setattr(registry, "ensemble", lambda _: preset("a", "b"))
+    monkeypatch.setattr(registry, "ensemble", lambda _: preset("a", "b", "voice", least=3))
+    kinds = {"voice": Modality.AUDIO}
+    monkeypatch.setattr(registry, "card", lambda name: SimpleNamespace(modality=kinds.get(name, Modality.IMAGE)))
     configs = [docs / "a.yaml", docs / "b.yaml"]
     for path in configs:
         path.write_text(f"id: {path.stem}\n")

@@ -18,6 +18,7 @@ from core.fusion.quality import QUALITY_BINS, bin_of, quality_bins
 from core.registry import Calibration, Card, Ensemble, InputSpec, QualityFit, ThresholdFit
 from core.training import calibrate, cli_api, thresholds
 from core.training.config import TrainConfig
+from core.training.fused import restricted
 from core.training.thresholds import fit_band, write_thresholds
 from core.training.validation import ValidationSet
 
@@ -157,9 +158,12 @@ def test_members_without_pictures_are_left_out(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(thresholds, "read_card", lambda path: card(path.stem, kinds[path.stem]))
     preset = Ensemble.model_validate(preset_facts())
     assert [c.id for c in thresholds.frame_members(preset)] == ["b"]
-    kinds["b"] = "audio"
+    strict = preset.model_copy(update={"min_members": 2})
+    assert [m.detector for m in restricted(strict, ["b"]).members] == ["b"] and restricted(
+        strict, ["b"]
+    ).min_members == 1
     with pytest.raises(ConfigError, match="looks at pictures"):
-        thresholds.frame_members(preset)
+        restricted(preset, [])
     with pytest.raises(NotFoundError, match="no training configuration for 'a'"):
         thresholds.training_config("a", tmp_path)
 
