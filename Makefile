@@ -55,7 +55,7 @@ $(VENV)/.runtime: requirements.txt | $(BIN)/python
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements.txt requirements-dev.txt | $(BIN)/python
+$(VENV)/.dev: requirements.txt requirements-dev.txt requirements-train.txt | $(BIN)/python
 	@echo "Installing what the program and its tests need (some gigabytes the first time) …"
-	@$(PIP) -r requirements.txt -r requirements-dev.txt
+	@$(PIP) -r requirements.txt -r requirements-dev.txt -r requirements-train.txt
 	@touch $@ $(VENV)/.runtime
