@@ -13,6 +13,7 @@ import pytest
 
 from core.errors import ConfigError, StorageError
 from core.training import metrics, plots, report
+from core.training.intervals import wilson
 from core.training.results import Result, by_method, by_slice, comparisons, from_facts, measures, read_result
 from core.training.robustness import all_series, curves
 
@@ -67,6 +68,24 @@ def test_grouped_items_get_bootstrap_intervals_that_are_wider() -> None:
     loose = make_result(n=180, fake=tripled.fake, p=tripled.p, methods=tripled.methods, slices={})
     naive = {m.name: m for m in measures(loose, rounds=150)}
     assert grouped["AUC"].high - grouped["AUC"].low > 1.3 * (naive["AUC"].high - naive["AUC"].low)
+
+
+def test_no_alarm_among_few_persons_is_no_promise() -> None:
+    one = make_result(n=90, groups=tuple(str(i // 9) for i in range(90)))
+    quiet = one.at(1.5)
+    (alarms,) = measures(quiet, rounds=20, only={"false alarms"})
+    assert (alarms.value, alarms.low, alarms.n) == (0.0, 0.0, 30)
+    assert alarms.high == pytest.approx(wilson(0, 10)[1]), "ten persons, not thirty pictures"
+    (found,) = measures(one, rounds=20, only={"recall"})
+    assert found.n == 60 and found.low < found.value < found.high
+
+
+def test_parts_of_grouped_items_are_bootstrapped() -> None:
+    one = make_result(n=180, groups=tuple(str(i // 6) for i in range(180)))
+    row = by_slice(one, "source")[0]
+    loose = by_slice(make_result(n=180), "source")[0]
+    assert (row.auc, row.real, row.fake) == pytest.approx((loose.auc, loose.real, loose.fake))
+    assert (row.auc_low, row.auc_high) != (loose.auc_low, loose.auc_high)
 
 
 def test_one_class_has_rates_but_no_auc() -> None:
