@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -16,9 +15,9 @@ from core.faces.align import template
 from core.training.config import TrainConfig
 from core.training.data.crops import STORE_SCALE, Crops
 from core.training.data.pairs import Drawer, jitter, to_input
-from core.training.data.tracks import FPS, Window
+from core.training.data.tracks import Window
 from core.training.fakes.clips import clip_fake
-from core.training.nuisance import degrade, finish, noise
+from core.training.nuisance import degrade_clip, finish
 from core.training.validation import ValidationSet
 from core.types import RGB
 
@@ -28,40 +27,6 @@ ClipItem: TypeAlias = tuple[torch.Tensor, int, int]
 def rows_only(windows: Sequence[Window]) -> Crops:
     """The windows' rows as crops without pixels, to draw from."""
     return Crops(np.zeros((len(windows), 0, 0, 3), np.uint8), tuple(w.row for w in windows))
-
-
-def wear(rng: np.random.Generator, frames: RGB, strength: float) -> RGB:
-    """Nuisances of a clip uint8[T, S, S, 3]: what is drawn is drawn once for all frames, grain is fresh in each."""
-    seed = int(rng.integers(2**63))
-    out = np.stack([degrade(np.random.default_rng(seed), frame, strength) for frame in frames])
-    if rng.random() < 0.25 * strength:
-        sigma = float(rng.uniform(1.0, 1.0 + 6.0 * strength))
-        out = np.stack([noise(rng, frame, sigma) for frame in out])
-    if rng.random() < 0.4 * strength:
-        out = h264_clip(out, int(rng.integers(18, 19 + int(18 * strength))))
-    return out
-
-
-def h264_clip(frames: RGB, crf: int) -> RGB:
-    """Through H.264 with motion compensation at a constant rate factor in [0, 51]; uint8[T, S, S, 3]."""
-    import av
-
-    height, width = (side - side % 2 for side in frames.shape[1:3])
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as box:
-        # With a lookahead, x264 gives now and then other bytes for the same frames.
-        options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": "rc-lookahead=0"}
-        stream = box.add_stream("libx264", rate=int(FPS), options=options)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for rgb in frames:
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb[:height, :width]), format="rgb24")
-            box.mux(stream.encode(picture))
-        box.mux(stream.encode(None))
-    buffer.seek(0)
-    with av.open(buffer, "r") as source:
-        decoded = np.stack([frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)])
-    edge = [(0, 0), (0, frames.shape[1] - height), (0, frames.shape[2] - width), (0, 0)]
-    return np.asarray(np.pad(decoded, edge, mode="edge"), dtype=np.uint8)
 
 
 class ClipMaker:
@@ -139,7 +104,7 @@ class ClipPairs(Dataset[ClipItem]):
 
     def _input(self, seed: int, clip: RGB, change: npt.NDArray[np.float64]) -> RGB:
         cfg, rng = self._config, np.random.default_rng(seed)
-        small = self._maker.cut(wear(rng, clip, cfg.nuisance.strength), change)
+        small = self._maker.cut(degrade_clip(rng, clip, cfg.nuisance.strength), change)
         last = int(rng.integers(2**63))
         return np.stack([finish(np.random.default_rng(last), frame, cfg.nuisance.finish) for frame in small])
 
@@ -170,7 +135,7 @@ def make_clip_validation(
         pair = maker.make(rng, number, name)
         worn_seed, hard = int(rng.integers(2**63)), rng.random() < 0.5
         for clip, is_fake in zip(pair, (False, True), strict=True):
-            worn = wear(np.random.default_rng(worn_seed), clip, strength) if hard else clip
+            worn = degrade_clip(np.random.default_rng(worn_seed), clip, strength) if hard else clip
             pixels.append(maker.cut(worn))
             fake.append(is_fake)
             method.append(name if is_fake else "pristine")
