@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from core import __version__, logs, schema
-from core.detectors.weights import file_sha256, locate
 from core.errors import InternalError, WorkbenchError
 from core.fusion.combine import evidence_rule, fuse
 from core.fusion.verdict import decide, relabel
@@ -26,6 +25,7 @@ from core.stages.reading import Material, read
 from core.stages.scoring import score
 from core.store.cache import ResultCache, cache_key
 from core.types import ANALYSIS_VERSION, Analysis, Environment, MediaFacts, MediaRef, Stage, Status
+from core.weights.files import identity
 
 log = logging.getLogger(__name__)
 
@@ -131,10 +131,9 @@ def _environment(pool: ModelPool) -> Environment:
 
 def _facts(ref: MediaRef, settings: Settings, preset: Ensemble, pool: ModelPool) -> dict[str, Any]:
     """All that the result depends on."""
-    members = []
-    for card in member_cards(preset):
-        path = locate(card, settings)
-        members.append([card.model_dump(mode="json", exclude={"measured"}), file_sha256(path) if path else None])
+    members = [
+        [card.model_dump(mode="json", exclude={"measured"}), identity(card, settings)] for card in member_cards(preset)
+    ]
     return {
         "media": ref.sha256,
         "settings": settings.result_facts(),

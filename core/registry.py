@@ -36,16 +36,36 @@ class InputSpec(_CardPart):
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
 
-class WeightsSpec(_CardPart):
-    """The file a detector needs. ``sha256`` is checked before it is opened."""
+class WeightsFile(_CardPart):
+    """A further file of a detector whose weights lie in more than one; fields as in :class:`WeightsSpec`."""
 
     file: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    size_bytes: int = Field(gt=0)
+    url: str | None = None
+    urls: tuple[str, ...] = ()
+
+
+class WeightsSpec(_CardPart):
+    """The file a detector needs. ``sha256`` is checked before it is opened; it is "" where nobody has published it:
+    then the file is refused until the user vouches for it, and ``size_bytes`` is only about right.
+
+    ``urls`` are further addresses of the same file. ``non_commercial`` licences must be accepted before a download.
+    ``key_map`` names a file of ``configs/keymaps`` (:mod:`core.weights.keymap`).
+    """
+
+    file: str
+    sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     size_bytes: int = Field(gt=0)
     licence: str
     trained_on: str
     how_to_get: str = Field(description="command that downloads or trains the file")
     url: str | None = None
+    urls: tuple[str, ...] = ()
+    non_commercial: bool = False
+    format: Literal["safetensors", "pytorch", "keras-h5", "onnx", "tflite"] = "safetensors"
+    key_map: str | None = None
+    more: tuple[WeightsFile, ...] = ()
 
 
 class QualityFit(_CardPart):

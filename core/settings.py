@@ -88,6 +88,7 @@ class Settings(BaseSettings):
     preset: str = "default"
     data_dir: Path = Field(default=ROOT / "var")
     weights_dir: Path | None = Field(default=None, description="further folder in which weights are sought")
+    offline: bool = Field(default=False, description="download nothing, also not on request")
     limits: Limits = Limits()
     sampling: Sampling = Sampling()
     faces: FaceSettings = FaceSettings()

@@ -130,8 +130,8 @@ def _presets(settings: Settings) -> Iterator[Check]:
 
 
 def _weights(settings: Settings) -> Iterator[Check]:
-    from core.detectors.weights import verified
     from core.registry import card, detector_ids, ensemble, member_cards
+    from core.weights.files import verified
 
     usable = set()
     for name in detector_ids():

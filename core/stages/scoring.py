@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.detectors.base import FrameDetector, load_detector
-from core.detectors.weights import verified
 from core.errors import WeightsMissingError, WorkbenchError
 from core.faces.align import crop
 from core.fusion.calibration import calibrated, sigmoid
@@ -18,6 +17,7 @@ from core.runtime.batching import run_batched
 from core.stages.context import Context
 from core.stages.reading import Material
 from core.types import FaceTrack, MediaKind, Score, Status, Timeline
+from core.weights.files import as_found
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def _ask(
     card: Card, material: Material, tracks: Sequence[FaceTrack], context: Context
 ) -> tuple[list[Score], list[Timeline]]:
     try:
-        weights = verified(card, context.settings)
+        card, weights = as_found(card, context.settings)
         if reason := _not_applicable(material, tracks):
             return [_silent(card, Status.NOT_APPLICABLE, reason)], []
         key = f"{card.id}:{card.weights.sha256}"

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from core.detectors.base import load_detector
-from core.detectors.weights import file_sha256, verified
 from core.examples import examples
 from core.pipeline import analyse
 from core.registry import card, detector_ids, ensemble, ensemble_ids
 from core.settings import SHIPPED_WEIGHTS, Settings, build_settings
 from core.training.export import golden_input
 from core.types import Analysis, Label, Status
+from core.weights.files import file_sha256, verified
 
 SHIPPED = [name for name in detector_ids() if (SHIPPED_WEIGHTS / card(name).weights.file).is_file()]
 

@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import save_file
 
 from core.detectors.timm_frame import TimmFrameDetector
-from core.detectors.weights import locate, verified
 from core.errors import WeightsError, WeightsMissingError
 from core.registry import Card, InputSpec, WeightsSpec
 from core.settings import Settings, build_settings
 from core.types import Modality
+from core.weights.files import locate, verified
 
 ARCHITECTURE = "test_vit"
 

@@ -15,13 +15,13 @@ from safetensors.torch import save_file
 
 from core import pipeline, registry, schema
 from core.detectors.timm_frame import TimmFrameDetector
-from core.detectors.weights import file_sha256
 from core.errors import CancelledError, DamagedMediaError, InternalError, WorkbenchError
 from core.fusion.verdict import relabel
 from core.registry import Card, Ensemble, InputSpec, Member, WeightsSpec
 from core.settings import Settings, build_settings
 from core.stages import finding, listening
 from core.types import Label, Modality, Progress, Stage, Status, Thresholds
+from core.weights.files import file_sha256
 
 CLIP = {"seconds": 2.0}
 
