@@ -212,6 +212,8 @@ _HEADER = (
     "true generators, pictures: AUC",
     "false alarms, clips",
     "false alarms, pictures",
+    "fakes found, clips",
+    "fakes found, pictures",
     "ECE, held-out people",
 )
 
@@ -221,8 +223,8 @@ def table(entries: Sequence[Entry], threshold: float, command: str) -> str:
     rows = [_row(entry, threshold) for entry in entries]
     text = _markdown(_HEADER, rows)
     return (
-        f"{text}\nIn brackets 95 % intervals, over persons where several items show one. Alarms are real files with "
-        f"P(fake) of {threshold:.2f} and more, the preset's threshold. Printed by `{command}`.\n"
+        f"{text}\nIn brackets 95 % intervals, over persons where several items show one. Alarms are real files, found are "
+        f"fakes, with P(fake) of {threshold:.2f} and more, the preset's threshold. Printed by `{command}`.\n"
     )
 
 
@@ -240,6 +242,8 @@ def _row(entry: Entry, threshold: float) -> list[str]:
         _cell(_one(_kind(entry.files, "image"), "AUC")),
         _cell(_one(_kind(judged, "video"), "false alarms")),
         _cell(_one(_kind(judged, "image"), "false alarms")),
+        _cell(_one(_kind(judged, "video"), "recall")),
+        _cell(_one(_kind(judged, "image"), "recall")),
         _cell(_one(held, "ECE")),
     ]
 

@@ -86,11 +86,12 @@ def estimate(fake: Labels, p: Scores, level: float = 0.95) -> AucEstimate:
         return AucEstimate(math.nan, math.nan, math.nan, math.nan, n, m)
     aucs, covariance = auc_covariance(fake, p[None])
     auc, variance = float(aucs[0]), float(covariance[0, 0])
-    low, high = _interval(auc, variance, min(m, n), level)
+    low, high = auc_interval(auc, variance, min(m, n), level)
     return AucEstimate(auc, variance, low, high, n, m)
 
 
-def _interval(auc: float, variance: float, rarer: int, level: float) -> tuple[float, float]:
+def auc_interval(auc: float, variance: float, rarer: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval of :func:`estimate`, ``rarer`` being the items (or persons) of the rarer class."""
     bound = ((1.0 - level) / 2.0) ** (1.0 / rarer)
     if auc <= 0.0 or auc >= 1.0:
         return (0.0, 1.0 - bound) if auc <= 0.0 else (bound, 1.0)

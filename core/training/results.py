@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from core.errors import ConfigError
 from core.training import metrics
-from core.training.delong import Comparison, compare, estimate
+from core.training.delong import Comparison, auc_interval, compare, estimate
 from core.training.intervals import wilson
 from core.training.robustness import Curve, Point
 from core.training.selective import error_coverage
@@ -118,17 +118,18 @@ def _bootstrap(result: Result, wanted: Mapping[str, metrics.Measure], rounds: in
         for name, measure in wanted.items():
             values[name].append(measure(fake, p))
     found = {name: measure(result.fake, result.p) for name, measure in wanted.items()}
-    return [_percentiles(name, value, values[name], _among(name, result), group) for name, value in found.items()]
+    return [_drawn(name, value, values[name], result, group) for name, value in found.items()]
 
 
-def _percentiles(
-    name: str, value: float, drawn: Sequence[float], among: npt.NDArray[np.bool_], group: npt.NDArray[np.intp]
-) -> Measured:
-    """A rate of 0 or 1 is the same in every draw, which says nothing: then Wilson's interval over the groups."""
-    n = int(among.sum())
-    finite = np.asarray(drawn)[np.isfinite(drawn)]
+def _drawn(name: str, value: float, drawn: Sequence[float], result: Result, group: npt.NDArray[np.intp]) -> Measured:
+    """A rate or an AUC of 0 or 1 is the same in every draw, which says nothing: then an exact interval over groups."""
+    among = _among(name, result)
+    n, finite = int(among.sum()), np.asarray(drawn)[np.isfinite(drawn)]
     if not finite.size or not math.isfinite(value):
         return Measured(name, value, math.nan, math.nan, n, "bootstrap")
+    if value in (0.0, 1.0) and name == "AUC":
+        rarer = min(len(np.unique(group[result.fake])), len(np.unique(group[~result.fake])))
+        return Measured(name, value, *auc_interval(value, 0.0, rarer), n, "Clopper-Pearson over groups")
     if value in (0.0, 1.0) and name in _RATES:
         people = len(np.unique(group[among]))
         return Measured(name, value, *wilson(round(value * people), people), n, "Wilson over groups")
@@ -136,13 +137,15 @@ def _percentiles(
     return Measured(name, value, float(low), float(high), n, "bootstrap")
 
 
-_RATES = ("accuracy", "precision", "recall", "false alarms")
+_RATES = ("accuracy", "precision", "recall", "false alarms", "TPR at 1 % FPR", "TPR at 5 % FPR")
 
 
 def _among(name: str, result: Result) -> npt.NDArray[np.bool_]:
     """The items that a measure is about, bool[N]."""
     called = result.p >= result.threshold
-    about = {"recall": result.fake, "false alarms": ~result.fake, "precision": called}
+    if name == "recall" or name.startswith("TPR"):
+        return result.fake
+    about = {"false alarms": ~result.fake, "precision": called}
     return about.get(name, np.ones(len(called), dtype=bool))
 
 

@@ -80,6 +80,16 @@ def test_no_alarm_among_few_persons_is_no_promise() -> None:
     assert found.n == 60 and found.low < found.value < found.high
 
 
+def test_a_perfect_order_of_few_persons_is_no_proof() -> None:
+    fake = np.arange(40) % 2 == 1
+    one = make_result(n=40, fake=fake, p=0.2 + 0.6 * fake, slices={}, groups=tuple(str(i // 8) for i in range(40)))
+    (auc,) = measures(one, rounds=20, only={"AUC"})
+    assert (auc.value, auc.high) == (1.0, 1.0)
+    assert auc.low == pytest.approx(0.025 ** (1 / 5)), "five persons of the rarer class"
+    (none,) = measures(one.where(fake).at(0.9), rounds=20, only={"recall"})
+    assert none.low == 0.0 < none.high
+
+
 def test_parts_of_grouped_items_are_bootstrapped() -> None:
     one = make_result(n=180, groups=tuple(str(i // 6) for i in range(180)))
     row = by_slice(one, "source")[0]
