@@ -30,12 +30,12 @@ def _table() -> dict[str, Entry]:
     clip, audio = "core.networks.clip", "core.networks.audio"
     return {
         "resnext-lstm": Entry(f"{clip}:CnnLstm", "clip"),
-        "resnext-lstm-slim": Entry(f"{clip}:CnnLstm", "clip", {"trunk": "resnet10t", "hidden": 192}),
+        "resnext-lstm-slim": Entry(f"{clip}:CnnLstm", "clip", {"trunk": "resnet18", "hidden": 192}),
         "efficientnet-bilstm-attention": Entry(f"{clip}:EfficientNetBiLstmAttention", "clip"),
         "efficientnet-bilstm-attention-slim": Entry(
             f"{clip}:EfficientNetBiLstmAttention",
             "clip",
-            {"trunk": "efficientnet_lite0", "width": 192, "heads": 4},
+            {"trunk": "tf_efficientnet_lite0", "width": 192, "heads": 4},
         ),
         "cnn-bilstm": Entry(f"{clip}:CnnBiLstm", "clip"),
         "cnn-bilstm-slim": Entry(f"{clip}:CnnBiLstm", "clip", {"channels": (16, 32, 64, 128), "hidden": 64}),

@@ -1,0 +1,33 @@
+"""From a data root to what networks of sound are trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.errors import ConfigError
+from core.training.data.audio import AudioPairs, copy_methods, make_audio_validation
+from core.training.data.manifest import read_manifest
+from core.training.data.splits import load_or_make
+from core.training.data.voices import build
+from core.training.prepare import SPLITS
+from core.training.tasks import Material, TaskConfig
+
+
+def prepare_audio(config: TaskConfig, data: Path, store: Path, splits: Path = SPLITS) -> Material:
+    """Voices of the training split, real and recorded fakes, divided by speaker, and pairs made of them.
+
+    Raises:
+        ConfigError: no real voice is left to train on or to choose by.
+    """
+    cfg = config.data
+    items = [i for i in read_manifest(data, modalities=("audio",)) if i.split == "train"]
+    voices = build(data, items, store, copy_methods(config), processes=config.processes)
+    split = load_or_make(splits / cfg.split_file, [v.row for v in voices], cfg.validation_share, cfg.split_seed)
+    train = [v for v in voices if split[v.row.sha256] == "train"]
+    held = [v for v in voices if split[v.row.sha256] == "val"]
+    if not any(not v.row.fake for v in held):
+        raise ConfigError("The split leaves no real voice to choose by.", hint="Remove the split file to draw anew.")
+    pairs = AudioPairs(train, config, config.samples)
+    validation = make_audio_validation(held, config, config.samples)
+    licences = {item.source: item.licence.split(": ", 1)[-1] for item in items}
+    return Material(pairs, validation, tuple(v.row for v in train), licences)

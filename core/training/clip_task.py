@@ -1,0 +1,69 @@
+"""From a data root to what networks of clips and of frame embeddings are trained on."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from core.errors import ConfigError
+from core.networks.embed import FrameEmbedder
+from core.settings import SHIPPED_WEIGHTS
+from core.training.data.clips import ClipPairs, make_clip_validation
+from core.training.data.embeddings import Embed, EmbeddedPairs, embedded_validation
+from core.training.data.kept import Pairs
+from core.training.data.manifest import read_manifest
+from core.training.data.splits import load_or_make
+from core.training.data.tracks import build
+from core.training.prepare import SPLITS
+from core.training.tasks import Material, TaskConfig, network_input
+
+log = logging.getLogger(__name__)
+
+
+def prepare_clips(config: TaskConfig, data: Path, store: Path, splits: Path = SPLITS) -> Material:
+    """Windows of the real clips of the training split, divided by the split file, and pairs made of them.
+
+    Raises:
+        ConfigError: nobody is left to train on or to choose by, or no frame detector is named where one is needed.
+    """
+    cfg, clip = config.data, config.clip
+    items = [i for i in read_manifest(data, modalities=("video",)) if i.split == "train" and not i.fake]
+    windows = build(data, items, store, windows=clip.windows, length=clip.length)
+    split = load_or_make(splits / cfg.split_file, [w.row for w in windows], cfg.validation_share, cfg.split_seed)
+    train = [w for w in windows if split[w.row.sha256] == "train"]
+    held = [w for w in windows if split[w.row.sha256] == "val"]
+    if not train or not held:
+        raise ConfigError("The split leaves no clip on one side.", hint="Remove the split file to draw a new one.")
+    pairs: Pairs = ClipPairs(train, config, clip.frames, clip.strides)
+    validation = make_clip_validation(held, config, clip.frames, clip.strides)
+    if config.task == "embedding":
+        embed = frame_embedder(config)
+        pairs, validation = EmbeddedPairs(pairs, embed), embedded_validation(validation, embed)
+    licences = {item.source: item.licence.split(": ", 1)[-1] for item in items}
+    return Material(pairs, validation, tuple(w.row for w in train), licences)
+
+
+def frame_embedder(config: TaskConfig, weights: Path = SHIPPED_WEIGHTS) -> Embed:
+    """Embeddings and logits of frames by the shipped detector that ``config`` names.
+
+    Raises:
+        ConfigError: none is named, or it looks at another crop.
+    """
+    from core.detectors.timm_frame import TimmFrameDetector
+    from core.registry import card
+
+    if config.frame_detector is None:
+        raise ConfigError("The task needs a frame_detector.", hint="Name a shipped frame detector in the file.")
+    known = card(config.frame_detector)
+    if known.input != config.input:
+        raise ConfigError(f"The detector {known.id} looks at another input.", hint="Copy its input into the file.")
+    net = FrameEmbedder(TimmFrameDetector(known, weights / known.weights.file, "cpu").network)
+
+    def embed(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return np.asarray(net(network_input(torch.from_numpy(np.ascontiguousarray(frames)), known.input)))
+
+    return embed

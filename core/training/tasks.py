@@ -1,0 +1,258 @@
+"""Training of networks that take more than one picture: clips of a face, embeddings of its frames, sound.
+
+The file of such a run has a ``task``; everything else is read, trained, resumed and written as for single faces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core import networks
+from core.errors import ConfigError
+from core.registry import InputSpec
+from core.settings import ROOT
+from core.training import losses
+from core.training.config import TrainConfig
+from core.training.data.crops import CropRow
+from core.training.data.kept import Kept, Pairs
+from core.training.export import describe
+from core.training.model import Ema
+from core.training.team import Team, together
+from core.training.train import Progress, Trainer, _groups
+from core.training.validation import ValidationSet
+
+log = logging.getLogger(__name__)
+
+Task = Literal["clip", "embedding", "audio"]
+
+
+class ClipOptions(BaseModel):
+    """``frames`` of a clip, ``strides`` between them in steps of 1/25 s that are drawn from, and how many ``windows``
+    are cut from each file at most."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    frames: int = Field(default=16, ge=2)
+    strides: tuple[int, ...] = Field(default=(1, 2), min_length=1)
+    windows: int = Field(default=6, ge=1)
+
+    @property
+    def length(self) -> int:
+        """Frames of a stored window."""
+        return self.frames * max(self.strides)
+
+
+class TaskConfig(TrainConfig):
+    """A run of a task. ``model.architecture`` is a name of :mod:`core.networks`, ``options`` go to the network."""
+
+    task: Task
+    input: InputSpec = Field(default=InputSpec(size=112), description="of each frame; sound has none")
+    options: dict[str, Any] = Field(default_factory=dict)
+    clip: ClipOptions = ClipOptions()
+    samples: int = Field(default=64_000, ge=16_000, description="of each sound, at 16 kHz")
+    frame_detector: str | None = Field(default=None, description="id of the detector that embeds frames")
+
+
+def read_task(path: Path) -> TaskConfig:
+    """Read and check the file of a task.
+
+    Raises:
+        ConfigError: the file is missing or wrong; the message names the field.
+    """
+    try:
+        config = TaskConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as exc:
+        raise ConfigError(f"The training file {path} cannot be read.", hint="See configs/training.") from exc
+    except (ValidationError, yaml.YAMLError) as exc:
+        raise ConfigError(f"The training file {path.name} is wrong: {exc}", hint="Correct it.") from exc
+    takes = networks.entry(config.model.architecture).task
+    if takes != config.task:
+        raise ConfigError(
+            f"{path.name}: the network {config.model.architecture} takes {takes}, the task is {config.task}.",
+            hint=f"Networks for it: {', '.join(networks.names(config.task))}.",
+        )
+    unknown = sorted(set(config.fakes) - methods(config.task))
+    if unknown:
+        raise ConfigError(
+            f"{path.name}: there is no pseudo-fake {', '.join(unknown)}.",
+            hint=f"There are: {', '.join(sorted(methods(config.task)))}.",
+        )
+    return config
+
+
+def methods(task: Task) -> set[str]:
+    """Names that ``fakes`` of a task may hold."""
+    if task == "audio":
+        from core.training.data.audio import RECORDED
+        from core.training.fakes.speech import all_speech_fakes
+
+        return {*all_speech_fakes(), RECORDED}
+    from core.training.fakes.clips import all_clip_fakes
+
+    return set(all_clip_fakes())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What a task is trained on and chosen by, and where its reals come from."""
+
+    pairs: Pairs
+    validation: ValidationSet
+    rows: tuple[CropRow, ...]
+    licences: dict[str, str]
+
+
+def prepare(config: TaskConfig, data: Path, store: Path) -> Material:
+    """Cut what is missing in ``store`` and divide it by the split file of ``config``."""
+    if config.task == "audio":
+        from core.training.audio_task import prepare_audio
+
+        return prepare_audio(config, data, store)
+    from core.training.clip_task import prepare_clips
+
+    return prepare_clips(config, data, store)
+
+
+def network_input(batch: torch.Tensor, spec: InputSpec) -> torch.Tensor:
+    """Clips uint8[N, T, S, S, 3] to float32[N, T, 3, S, S] by the mean and std of ``spec``; embeddings and samples are
+    taken as they are."""
+    if batch.is_floating_point():
+        return batch.float()
+    mean = torch.tensor(spec.mean, device=batch.device)
+    std = torch.tensor(spec.std, device=batch.device)
+    return ((batch.float() / 255.0 - mean) / std).movedim(-1, -3)
+
+
+class TaskTrainer(Trainer):
+    """The trainer of single faces over another network and input."""
+
+    def __init__(
+        self,
+        config: TaskConfig,
+        pairs: Pairs,
+        validation: ValidationSet,
+        folder: Path,
+        *,
+        device: str = "auto",
+        team: Team | None = None,
+    ) -> None:
+        torch.manual_seed(config.seed)
+        self.team = team or Team()
+        self.config = config
+        self.folder = folder
+        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.pairs = pairs
+        self.validation = validation
+        self.net = networks.build(config.model.architecture, **_options(config)).to(self.device)
+        self.ema = Ema(self.net, config.optim.ema)
+        self.learner = self.net
+        self._forward = torch.compile(self.net) if config.compile else self.net
+        self.optimiser = torch.optim.AdamW(_groups(self.net, config.optim.weight_decay), lr=config.optim.lr)
+        self.progress = Progress()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def _loss(self, pixels: torch.Tensor, changed: torch.Tensor | None, soft: torch.Tensor | None) -> torch.Tensor:
+        cfg = self.config.optim
+        real_fake = torch.cat([pixels[:, 0], pixels[:, 1]]).to(self.device, non_blocking=True)
+        fake = torch.cat([torch.zeros(len(pixels)), torch.ones(len(pixels))]).to(self.device)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logit = self._forward(network_input(real_fake, self.config.input))
+        logit = logit.float().reshape(-1)
+        loss = losses.classification(logit, fake, cfg)
+        if cfg.consistency > 0:
+            loss = loss + cfg.consistency * losses.pair_margin(*logit.chunk(2))
+        return loss
+
+    def _validate(self, facts: dict[str, Any]) -> None:
+        scores = self.scores() if self.team.leads else None
+        facts |= self.team.share(None if scores is None else self.validation.report(scores))
+        self.progress.history.append(facts)
+        if self.team.leads:
+            log.info("epoch %d: %s", facts["epoch"], json.dumps({k: v for k, v in facts.items() if k != "epoch"}))
+        if facts["auc"] > self.progress.best_auc:
+            self.progress.best_auc, self.progress.best_epoch = facts["auc"], facts["epoch"]
+            if self.team.leads:
+                self._write("best")
+
+    @torch.inference_mode()
+    def scores(self, batch: int = 8) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Logits float64[N] of the averaged network over the validation set."""
+        self.ema.net.eval()
+        parts = []
+        for i in range(0, len(self.validation.pixels), batch):
+            block = torch.from_numpy(np.ascontiguousarray(self.validation.pixels[i : i + batch])).to(self.device)
+            out = self.ema.net(network_input(block, self.config.input))
+            parts.append(out.float().reshape(-1).cpu().numpy())
+        return np.concatenate(parts).astype(np.float64)
+
+
+def _options(config: TaskConfig) -> dict[str, Any]:
+    """The network's options; a trunk's file is looked for below the program's folder."""
+    file = config.options.get("trunk_file")
+    return config.options if file is None else config.options | {"trunk_file": str(ROOT / file)}
+
+
+def train_task(config: TaskConfig, material: Material, folder: Path, *, resume: bool = True) -> Path:
+    """Train ``config``; returns the best weights (float32 safetensors). Pairs are kept beside ``folder`` where the
+    file asks for a bank."""
+    torch.set_num_threads(config.threads)
+    log.info("%d windows or voices, %d to choose by", len(material.rows), len(material.validation.fake))
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = describe(material.rows, material.licences)
+    (folder / "data.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    pairs = material.pairs
+    if config.data.bank_epochs:
+        pairs = Kept(pairs, folder.parent / "bank" / bank_key(config, material.rows), config.data.bank_epochs)
+
+    def work(team: Team) -> None:
+        trainer = TaskTrainer(config, pairs, material.validation, folder, team=team)
+        if resume:
+            trainer.resume()
+        trainer.run()
+
+    together(config.processes, work)
+    return folder / "best.safetensors"
+
+
+def bank_key(config: TaskConfig, rows: tuple[CropRow, ...]) -> str:
+    """What decides the pairs, hashed."""
+    import hashlib
+
+    spec = config.input.model_dump(exclude=set() if config.task == "embedding" else {"mean", "std"})
+    values = {
+        "task": (config.task, config.frame_detector, config.samples, config.clip.model_dump(mode="json")),
+        "data": config.data.model_dump(mode="json", exclude={"workers", "bank_epochs"}),
+        "made": (config.fakes, config.nuisance.model_dump(), spec, config.optim.pairs_per_epoch),
+        "rows": [f"{row.sha256}{row.t_s}" for row in rows],
+    }
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """``python -m core.training.tasks --config FILE --data FOLDER --out FOLDER``."""
+    parser = argparse.ArgumentParser(description="Train a network of clips or sound from a configuration file.")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_TRAINING_DATA"))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--fresh", action="store_true", help="do not resume")
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    if args.data is None:
+        parser.error("give --data or set UNMASK_TRAINING_DATA")
+    config = read_task(args.config)
+    train_task(config, prepare(config, Path(args.data), args.out.parent / "crops"), args.out, resume=not args.fresh)
+
+
+if __name__ == "__main__":
+    main()
