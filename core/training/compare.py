@@ -223,8 +223,8 @@ def table(entries: Sequence[Entry], threshold: float, command: str) -> str:
     rows = [_row(entry, threshold) for entry in entries]
     text = _markdown(_HEADER, rows)
     return (
-        f"{text}\nIn brackets 95 % intervals, over persons where several items show one. Alarms are real files, found are "
-        f"fakes, with P(fake) of {threshold:.2f} and more, the preset's threshold. Printed by `{command}`.\n"
+        f"{text}\nIn brackets 95 % intervals, over persons where several items show one. Alarms are real files, found "
+        f"are fakes, with P(fake) of {threshold:.2f} and more, the preset's threshold. Printed by `{command}`.\n"
     )
 
 
