@@ -71,7 +71,7 @@ def fetch(wanted: Wanted, target: Path, on_bytes: OnBytes | None = None) -> str:
         try:
             return _fetch_one(wanted, url, part, target, on_bytes)
         except WeightsError as error:
-            log.warning("download failed", extra={"file": wanted.name, "host": urlsplit(url).hostname})
+            log.warning("download failed", extra={"file": wanted.name, "why": error.message})
             failure = error
         except OSError as exc:
             raise StorageError(
@@ -242,9 +242,13 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, req: urllib.request.Request, *rest: Any, **more: Any) -> urllib.request.Request | None:
         newurl = str(more.get("newurl", rest[-1] if rest else ""))
-        check_address(newurl)
-        if urlsplit(req.full_url).scheme == "https":
-            check_not_local(newurl)
+        try:
+            check_address(newurl)
+            if urlsplit(req.full_url).scheme == "https":
+                check_not_local(newurl)
+        except WeightsError:
+            rest[0].close()
+            raise
         return super().redirect_request(req, *rest, **more)
 
 

@@ -220,7 +220,7 @@ def _checked(card: Card, found: Found) -> Path:
     if found.usable and found.path is not None:
         return found.path
     if found.presence is Presence.MISSING or found.path is None:
-        more = f" {len(found.others)} other files of the name {name} are here." if found.others else ""
+        more = f" There is some other file named {name}." if found.others else ""
         raise WeightsMissingError(
             f"The weights of {card.title} are not on this machine.{more}", hint=f"Get them with: {get}"
         )

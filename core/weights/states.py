@@ -21,6 +21,7 @@ from core.weights.files import fresh_sha256
 State = dict[str, torch.Tensor]
 
 _ORDER = "unmask.order"
+_BRINGS_CODE = ("unsupported global", "unsupported class", "torchscript")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,12 @@ def _is_torch(path: Path) -> bool:
 
 def _read_torch(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        # As a stream: given a path, torch would choose a format by the name's ending.
+        with path.open("rb") as file:
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as exc:
         # The bytes are not trusted: whatever reading them raises, they cannot be read.
-        if "Unsupported " in str(exc) or "TorchScript" in str(exc):
+        if any(words in str(exc).lower() for words in _BRINGS_CODE):
             raise WeightsError(
                 f"The file {path.name} holds more than numbers: opening it would run code that it brings along.",
                 hint="Get it as safetensors or as a plain state dict from someone you trust; Unmask does not open it.",
