@@ -134,7 +134,8 @@ class Trunk(nn.Module):
 
 
 def load_trunk(net: nn.Module, name: str, file: Path) -> None:
-    """Fill a headless timm network from a frame detector's file. Only the keys of the detector's head are left out.
+    """Fill a headless timm network from a frame detector's file: of a timm network with one logit, or of one of our own
+    that has such a network as its ``trunk``. Only the keys of heads are left out.
 
     Raises:
         WeightsError: the file is missing or unreadable, or a key or shape does not fit.
@@ -147,7 +148,8 @@ def load_trunk(net: nn.Module, name: str, file: Path) -> None:
         state = load_file(file)
     except (OSError, SafetensorError) as exc:
         raise WeightsError(f"The file {file.name} cannot be read.", hint="Train or fetch the detector first.") from exc
-    own = net.state_dict()
+    inner = {key.removeprefix("trunk."): value for key, value in state.items() if key.startswith("trunk.")}
+    state, own = inner or state, net.state_dict()
     with torch.device("meta"):
         whole = timm.create_model(name, pretrained=False, num_classes=1).state_dict()
     shapes = {key: tuple(value.shape) for key, value in state.items()}

@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from core.errors import ConfigError
 
+_PARTS = ("forward_features", "forward_head", "get_classifier")
+
 
 class FrameEmbedder(nn.Module):
-    """A timm frame detector that gives its last features and its logit: normalised frames float[M, 3, S, S] to
-    float[M, D], the logit last.
+    """A frame detector that gives its last features and its logit: normalised frames float[M, 3, S, S] to float[M, D],
+    the logit last. Features are those of the timm network that it is, or that is its ``trunk``.
 
     Raises:
         ConfigError: the network does not show its features.
@@ -20,17 +22,21 @@ class FrameEmbedder(nn.Module):
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        shown = all(
-            callable(getattr(net, part, None)) for part in ("forward_features", "forward_head", "get_classifier")
-        )
+        self.net = net.eval()
+        trunk = getattr(net, "trunk", None)
+        self._inner = isinstance(trunk, nn.Module)
+        shown = all(callable(getattr(self._body, part, None)) for part in _PARTS)
         if not shown:
             raise ConfigError("This network does not show its features.", hint="Choose a frame detector of timm.")
-        detector: Any = net.eval()
-        self.net = detector
-        self.width = int(detector.get_classifier().in_features) + 1
+        self.width = int(self._body.get_classifier().in_features) + 1
+
+    @property
+    def _body(self) -> Any:
+        return self.net.trunk if self._inner else self.net
 
     @torch.no_grad()
     def forward(self, frames: Tensor) -> Tensor:
-        net: Any = self.net.eval()
-        features = net.forward_head(net.forward_features(frames), pre_logits=True)
-        return torch.cat([features, net.get_classifier()(features)], dim=1)
+        self.net.eval()
+        features = self._body.forward_head(self._body.forward_features(frames), pre_logits=True)
+        logit = self.net(frames).reshape(-1, 1) if self._inner else self._body.get_classifier()(features)
+        return torch.cat([features, logit], dim=1)

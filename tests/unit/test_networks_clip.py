@@ -237,6 +237,15 @@ def test_a_trunk_begins_with_the_weights_of_a_frame_detector(tmp_path: Path) -> 
     assert all(p.dtype == torch.float32 for p in trunk.parameters())
 
 
+def test_a_trunk_is_taken_out_of_a_network_of_our_own(tmp_path: Path) -> None:
+    whole = timm.create_model(TRUNK, num_classes=1)
+    state = {f"trunk.{k}": v for k, v in whole.state_dict().items()} | {"join.weight": torch.ones(1, 3)}
+    save_file(state, tmp_path / "frame.safetensors")
+    trunk = Trunk(TRUNK, str(tmp_path / "frame.safetensors"))
+    kept = trunk.net.state_dict()
+    assert all(torch.equal(kept[k], whole.state_dict()[k]) for k in kept)
+
+
 def test_a_trunk_takes_no_other_networks_weights(tmp_path: Path) -> None:
     file = tmp_path / "frame.safetensors"
     state = timm.create_model(TRUNK, num_classes=1).state_dict()

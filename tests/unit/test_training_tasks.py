@@ -180,8 +180,24 @@ def test_a_frame_detector_shows_its_features_and_its_logit() -> None:
     out = embed(x)
     assert out.shape == (3, embed.width)
     assert torch.allclose(out[:, -1:], net.eval()(x), atol=1e-5)
+    own = _Own()
+    out = FrameEmbedder(own)(x)
+    assert out.shape == (3, embed.width)
+    assert torch.allclose(out[:, -1:], own(x))
     with pytest.raises(ConfigError, match="features"):
         FrameEmbedder(torch.nn.Linear(2, 1))
+
+
+class _Own(torch.nn.Module):
+    """A frame detector with a timm network in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = timm.create_model("test_resnet", num_classes=1).eval()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = 2.0 * self.trunk(x)
+        return out
 
 
 @pytest.mark.parametrize(
