@@ -249,7 +249,7 @@ def _convert(args: argparse.Namespace) -> int:
     source = _source(args.source)
     out = args.out or Path(f"{source.stem}.safetensors")
     done = convert(source, out, tuple(args.root.split(".")) if args.root else None)
-    _say(f"{done.path}: {done.tensors} tensors, the same bit for bit")
+    _say(f"{done.path}: {done.tensors} tensor{'s' if done.tensors > 1 else ''}, the same bit for bit")
     _say(f"sha256 {done.sha256} (of the original: {done.source_sha256})")
     if done.left_out:
         _say(f"not weights, left out: {', '.join(done.left_out[:10])} ({len(done.left_out)} in all)")
@@ -266,5 +266,5 @@ def _source(text: str) -> Path:
     if text in detector_ids():
         return verified(card(text), _settings())
     raise NotFoundError(
-        f"There is no file and no detector '{text}'.", hint="For detectors: python -m core.cli weights list"
+        f"There is no file and no detector {text!r}.", hint="For detectors: python -m core.cli weights list"
     )

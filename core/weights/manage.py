@@ -206,11 +206,11 @@ def add(file: Path, card: Card, settings: Settings, *, trust: bool = False) -> F
         StorageError: it cannot be read or copied.
     """
     if not file.is_file():
-        raise NotFoundError(f"There is no file '{file}'.", hint="Give the path of the weights file.")
+        raise NotFoundError(f"There is no file {str(file)!r}.", hint="Give the path of the weights file.")
     try:
         sha256 = fresh_sha256(file)
     except OSError as exc:
-        raise StorageError(f"'{file}' cannot be read: {exc.strerror}.", hint="Check who may read it.") from exc
+        raise StorageError(f"{str(file)!r} cannot be read: {exc.strerror}.", hint="Check who may read it.") from exc
     item = _meant(file, sha256, card)
     if sha256 != item.sha256:
         _may_vouch(file, sha256, item, card, trust=trust)
@@ -233,7 +233,7 @@ def _meant(file: Path, sha256: str, card: Card) -> WeightsFile:
     if chosen := by_hash or by_name or (files if len(files) == 1 else ()):
         return chosen[0]
     raise ConfigError(
-        f"{card.title} needs several files, and it cannot be told which of them '{file.name}' is.",
+        f"{card.title} needs several files, and it cannot be told which of them {file.name!r} is.",
         hint=f"Give it the name of the one it is: {', '.join(item.file for item in files)}.",
     )
 
@@ -242,7 +242,7 @@ def _may_vouch(file: Path, sha256: str, item: WeightsFile, card: Card, *, trust:
     if not trust:
         named = f"names another ({item.sha256})" if item.sha256 else "names none"
         raise WeightsError(
-            f"The sha256 of '{file.name}' is {sha256}; the card of {card.title} {named}.",
+            f"The sha256 of {file.name!r} is {sha256}; the card of {card.title} {named}.",
             hint=f"If you know where the file comes from and vouch for it: {_add_command(card)} --trust",
         )
     if card.weights.format in ("safetensors", "pytorch"):
@@ -262,7 +262,7 @@ def _copy(source: Path, path: Path, sha256: str) -> None:
         os.fsync(after.fileno())
     if digest.hexdigest() != sha256:
         part.unlink()
-        raise WeightsError(f"'{source.name}' changed while it was read.", hint="Wait until it is written; then add it.")
+        raise WeightsError(f"{source.name!r} changed while it was read.", hint="Wait until it is written; then add it.")
     part.replace(path)
 
 
