@@ -19,6 +19,7 @@ def add(commands: Commands) -> None:
     _add_one(commands, "train", "train a detector", _train).add_argument(
         "--fresh", action="store_true", help="do not go on from an earlier checkpoint"
     )
+    _add_one(commands, "generators", "train the generators that pseudo-fakes need, where they are missing", _generators)
     _add_one(commands, "export", "write a trained run as weights and card", _export, data=False)
     _add_one(commands, "calibrate", "fit the calibration of an exported detector", _calibrate)
     _add_evaluate(commands)
@@ -54,7 +55,7 @@ def _add_run(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
 
 def _add_media(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="folder with manifest.csv and the media ($UNMASK_DATA, else data)"
+        "--data", type=Path, metavar="FOLDER", help="folder with manifest.csv ($UNMASK_TRAINING_DATA, else data)"
     )
     parser.add_argument(
         "--store", type=Path, metavar="FOLDER", help="where face crops are kept (crops beside the run folder)"
@@ -103,7 +104,7 @@ def _add_data(commands: Commands) -> None:
     kinds = parser.add_subparsers(dest="data_command", required=True, metavar="COMMAND")
     report = kinds.add_parser("report", help="counts, licences and duplicates; ends with 1 where splits are not clean")
     report.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="folder with manifest.csv and the media ($UNMASK_DATA, else data)"
+        "--data", type=Path, metavar="FOLDER", help="folder with manifest.csv ($UNMASK_TRAINING_DATA, else data)"
     )
     report.add_argument("--json", type=Path, metavar="FILE", help="also write everything that was found")
     report.set_defaults(run=_data_report, verbose=True)
@@ -118,7 +119,7 @@ def _existing(path: Path) -> Path:
 
 
 def _data(args: argparse.Namespace) -> Path:
-    folder: Path = args.data or Path(os.environ.get("UNMASK_DATA", "data"))
+    folder: Path = args.data or Path(os.environ.get("UNMASK_TRAINING_DATA", "data"))
     if not (folder / "manifest.csv").is_file():
         raise NotFoundError(
             f"There is no manifest.csv in '{folder}'.", hint="Name the folder with the media: --data FOLDER."
@@ -148,6 +149,14 @@ def _train(args: argparse.Namespace) -> int:
 
     config, out = _existing(args.config), _out(args, args.config)
     return _say(cli_api.run(config, data=_data(args), out=out, store=_store(args, out), resume=not args.fresh))
+
+
+def _generators(args: argparse.Namespace) -> int:
+    from core.training import cli_api
+
+    config, out = _existing(args.config), _out(args, args.config)
+    made = cli_api.generators(config, data=_data(args), store=_store(args, out))
+    return _say("\n".join(str(file) for file in made) or "All generators are there.")
 
 
 def _export(args: argparse.Namespace) -> int:

@@ -36,6 +36,13 @@ def run(config_path: Path, *, data: Path, out: Path, store: Path, resume: bool =
     return train(config, prepare(config, data, store), out, resume=resume)
 
 
+def generators(config_path: Path, *, data: Path, store: Path) -> list[Path]:
+    """Train the generators of pseudo-fakes that are missing, on the faces of a configuration; returns their files."""
+    from core.training.generators import train_missing
+
+    return train_missing(read_config(config_path), data, store)
+
+
 def export(config_path: Path, *, out: Path) -> Card:
     """Write weights, manifest entry and card of the run in ``out``."""
     from core.training.export import export as write

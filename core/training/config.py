@@ -62,6 +62,7 @@ class OptimConfig(_Part):
     loss: Literal["bce", "focal"] = "bce"
     label_smoothing: float = Field(default=0.05, ge=0, lt=0.5)
     focal_gamma: float = 2.0
+    augment: float = Field(default=0.0, ge=0, le=1, description="strength of core.training.augment")
     map_weight: float = Field(default=0.0, ge=0, description="weight of the loss that asks where the fake is")
     distil: float = Field(default=0.0, ge=0, le=1, description="share of the teachers' mean logit in the target")
     consistency: float = Field(default=0.0, ge=0, description="weight of the hinge between a real and its own fake")

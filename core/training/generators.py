@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
-import os
 import time
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-from core.training.config import read_config
+from core.training.config import TrainConfig
 from core.training.data.crops import STORE_PX, Crops
 from core.training.data.pairs import Drawer
 from core.training.export import half
@@ -25,6 +23,7 @@ from core.training.prepare import prepare
 log = logging.getLogger(__name__)
 PATCH_PX = 96
 BATCH = 16
+STEPS = 500
 
 
 def patches(rng: np.random.Generator, crops: Crops, drawer: Drawer) -> torch.Tensor:
@@ -105,29 +104,21 @@ def _judge_step(judge: nn.Module, optimiser: torch.optim.Optimizer, true: torch.
     optimiser.step()
 
 
-def main(argv: list[str] | None = None) -> None:
-    """``python -m core.training.generators --config FILE --data FOLDER``: train the variants that are missing."""
-    parser = argparse.ArgumentParser(description="Train the generators that pseudo-fakes are made with.")
-    parser.add_argument("--config", type=Path, required=True, help="a training file; its data section is used")
-    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_TRAINING_DATA"))
-    parser.add_argument("--store", type=Path, default=Path("runs/crops"))
-    parser.add_argument("--out", type=Path, default=FOLDER)
-    parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=list(VARIANTS))
-    parser.add_argument("--steps", type=int, default=2000)
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    config = read_config(args.config)
+def train_missing(
+    config: TrainConfig, data: Path, store: Path, *, steps: int = STEPS, folder: Path = FOLDER
+) -> list[Path]:
+    """Train the variants that ``folder`` has no file of, on the real faces that ``config`` trains on."""
+    wanted = [folder / f"{variant}.safetensors" for variant in VARIANTS]
+    missing = [file for file in wanted if not file.is_file()]
+    if not missing:
+        return []
     torch.set_num_threads(config.threads)
     cv2.setNumThreads(1)
-    crops = prepare(config, Path(args.data), args.store).train
+    crops = prepare(config, data, store).train
     drawer = Drawer(crops, config.data.source_weights, config.data.other_weight)
-    args.out.mkdir(parents=True, exist_ok=True)
-    for variant in args.variants:
-        file = args.out / f"{variant}.safetensors"
-        if not file.is_file():
-            net = train_generator(variant, crops, drawer, steps=args.steps)
-            save_file(half(net.state_dict()), file)
-
-
-if __name__ == "__main__":
-    main()
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in missing:
+        net = train_generator(file.stem, crops, drawer, steps=steps)
+        save_file(half(net.state_dict()), file)
+        file.chmod(0o644)
+    return missing

@@ -26,12 +26,15 @@ def build(config: ModelConfig) -> nn.Module:
 
 
 class Localiser(nn.Module):
-    """A network and, for training only, a 1x1 convolution on its features of stride 16 that says where a face was
-    changed. Gives logit [N, 1] and map of logits [N, 1, S/16, S/16]."""
+    """A network with a map of where a face was changed: its own, or, for training only, a 1x1 convolution on its
+    features of stride 16. Gives logit [N, 1] and map of logits [N, 1, S/16, S/16]."""
 
     def __init__(self, net: nn.Module, size: int) -> None:
         super().__init__()
         self.net = net
+        self._own = hasattr(net, "both")
+        if self._own:
+            return
         probe = torch.zeros(2, 3, size, size, device=next(net.parameters()).device)
         with torch.no_grad():
             shapes = [tuple(f.shape) for f in copy.deepcopy(net).forward_intermediates(probe)[1]]
@@ -42,12 +45,15 @@ class Localiser(nn.Module):
         self.where = nn.Conv2d(shapes[self._level][1], 1, 1)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if self._own:
+            out: tuple[torch.Tensor, torch.Tensor] = self.net.both(x)  # type: ignore[operator]
+            return out
         last, levels = self.net.forward_intermediates(x, indices=[self._level])  # type: ignore[operator]
         return self.net.forward_head(last), self.where(levels[0])  # type: ignore[operator]
 
 
 def start(net: nn.Module, config: ModelConfig) -> None:
-    """Give ``net`` its first weights.
+    """Give ``net`` its first weights; a checkpoint goes into its ``trunk`` if it has one.
 
     Raises:
         WeightsMissingError: the pretrained file is not there.
@@ -64,7 +70,7 @@ def start(net: nn.Module, config: ModelConfig) -> None:
 
         if config.start_file is None or not Path(config.start_file).is_file():
             raise WeightsError("model.start_file is missing.", hint="Name a safetensors file of the same network.")
-        net.load_state_dict(load_file(config.start_file), strict=True)
+        getattr(net, "trunk", net).load_state_dict(load_file(config.start_file), strict=True)
 
 
 def normalise(pixels: torch.Tensor, spec: InputSpec) -> torch.Tensor:

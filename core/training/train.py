@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import math
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,13 +17,14 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from core.training import losses
-from core.training.config import TrainConfig, read_config
+from core.training.augment import augment
+from core.training.config import TrainConfig
 from core.training.data.bank import Bank, bank_key, fill
 from core.training.data.pairs import Pairs
 from core.training.distil import softened
 from core.training.export import describe
 from core.training.model import Ema, Localiser, build, logits, normalise, start
-from core.training.prepare import Prepared, prepare
+from core.training.prepare import Prepared
 from core.training.team import Team, together
 from core.training.validation import ValidationSet, make_validation
 
@@ -196,6 +195,8 @@ class Trainer:
 
     def _loss(self, pixels: torch.Tensor, changed: torch.Tensor | None, soft: torch.Tensor | None) -> torch.Tensor:
         cfg = self.config.optim
+        if cfg.augment:
+            pixels, changed = augment(pixels, changed, cfg.augment)
         real_fake = torch.cat([pixels[:, 0], pixels[:, 1]]).to(self.device, non_blocking=True)
         fake = torch.cat([torch.zeros(len(pixels)), torch.ones(len(pixels))]).to(self.device)
         teacher = None if soft is None else torch.cat([soft[:, 0], soft[:, 1]]).to(self.device)
@@ -274,26 +275,3 @@ def train(config: TrainConfig, prepared: Prepared, folder: Path, *, resume: bool
 
     together(config.processes, work)
     return folder / "best.safetensors"
-
-
-def main(argv: list[str] | None = None) -> None:
-    """``python -m core.training.train --config FILE --data FOLDER --out FOLDER``."""
-    parser = argparse.ArgumentParser(description="Train a detector from a configuration file.")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_TRAINING_DATA"))
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--threads", type=int)
-    parser.add_argument("--fresh", action="store_true", help="do not resume")
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    config = read_config(args.config)
-    if args.threads:
-        config = config.model_copy(update={"threads": args.threads})
-    if args.data is None:
-        parser.error("give --data or set UNMASK_TRAINING_DATA")
-    prepared = prepare(config, Path(args.data), args.out.parent / "crops")
-    train(config, prepared, args.out, resume=not args.fresh)
-
-
-if __name__ == "__main__":
-    main()

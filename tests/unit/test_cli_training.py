@@ -74,7 +74,7 @@ def test_training_commands_reach_the_trainer(
     config, media = tmp_path / "c.yaml", tmp_path / "media"
     assert main(["train", str(config), "--data", str(media), "--out", "o", "--fresh"]) == 0
     assert logging.getLogger("core").level == logging.INFO
-    monkeypatch.setenv("UNMASK_DATA", str(media))
+    monkeypatch.setenv("UNMASK_TRAINING_DATA", str(media))
     for command in ("train", "export", "calibrate", "evaluate"):
         assert main([command, str(config)]) == 0
     runs = Path("runs/c")

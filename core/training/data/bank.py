@@ -25,7 +25,7 @@ _SHARED: dict[str, Pairs] = {}
 
 def bank_key(config: TrainConfig, crops: Crops) -> str:
     """What decides the pairs, hashed."""
-    spec = config.input.model_dump(exclude={"mean", "std"})
+    spec = config.input.model_dump(include={"size", "crop", "scale", "resize"})
     values = {
         "data": config.data.model_dump(exclude={"workers", "bank_epochs"}),
         "fakes": config.fakes,
