@@ -22,8 +22,8 @@ CHOSEN = {
     "gradio", "streamlit", "plotly", "torch", "timm", "transformers", "facenet-pytorch", "opencv-python-headless",
     "librosa", "grad-cam", "pandas", "diskcache",
 }  # fmt: skip
-# Only on machines of a certain kind, and imported only where they are there.
-OPTIONAL = {"spaces"}
+# Only on machines of a certain kind or for one method, and imported only where they are there.
+OPTIONAL = {"pyworld", "spaces"}
 
 
 def declared(file: str) -> dict[str, Requirement]:

@@ -6,12 +6,13 @@ has to invent: the phase, the fine structure of the spectrum, the excitation, or
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias
+import importlib
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import NotFoundError
+from core.errors import ConfigError, NotFoundError
 from core.types import PCM
 
 SR_HZ = 16_000
@@ -106,6 +107,33 @@ class SourceFilter:
         return _fit(_istft((flat * envelope).astype(np.complex64), n_fft, len(pcm)), pcm)
 
 
+class World:
+    """Taken apart and put together by WORLD (Morise et al., 2016, doi:10.1587/transinf.2015EDP7457). Needs the package
+    pyworld, which the program does not bring along."""
+
+    name = "world"
+
+    def make(self, rng: np.random.Generator, pcm: PCM) -> PCM:
+        vocoder = _pyworld()
+        sound = np.pad(pcm.astype(np.float64), (0, max(0, 4 * 1024 - len(pcm))))
+        pitch, moments = vocoder.dio(sound, SR_HZ)
+        pitch = vocoder.stonemask(sound, pitch, moments, SR_HZ)
+        envelope = vocoder.cheaptrick(sound, pitch, moments, SR_HZ)
+        breath = vocoder.d4c(sound, pitch, moments, SR_HZ)
+        pitch = pitch * float(np.exp(rng.uniform(-0.15, 0.15)))
+        return _fit(vocoder.synthesize(pitch, envelope, breath, SR_HZ), pcm)
+
+
+def _pyworld() -> Any:
+    try:
+        return importlib.import_module("pyworld")
+    except ImportError as exc:
+        raise ConfigError(
+            "The pseudo-fake 'world' needs the package pyworld.",
+            hint="pip install pyworld 'setuptools<81', or take it out of fakes.",
+        ) from exc
+
+
 class Images:
     """Transposed convolution: the upper band is not the voice's own but images of the lower one, as generators that
     up-sample leave them (Pons et al., 2021, arXiv:2010.14356)."""
@@ -131,6 +159,7 @@ def all_speech_fakes() -> dict[str, SpeechFake]:
         PhaseNoise(),
         Shifted(),
         SourceFilter(),
+        World(),
         Images(),
     )
     return {method.name: method for method in made}
