@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import gradio as gr
 
-from core import registry
-from core.errors import WorkbenchError
 from pages.demo import cards
 
 _READING = """
 <section class="um-card um-prose"><h2>How to read a result</h2>
 <p><b>Probability of a fake</b> runs from 0% to 100%; 100% means fake, everywhere. It is called <i>calibrated</i> only
 where it was fitted on held-out data, so that of those given 70% about seven in ten were fake. On kinds of fakes that
-the data did not hold it can be far off: the tables below tell. Otherwise it is a raw score: good for comparing, not a
-chance.</p>
+the data did not hold it can be far off: the measured figures on the page Detectors tell. Otherwise it is a raw score:
+good for comparing, not a chance.</p>
 <p><b>Two lines</b> turn the number into a word. Above the upper one it looks fake, below the lower one real, between
 them the honest answer is <i>uncertain</i>. You can move the lines; nothing is computed anew.</p>
 <p><b>The range</b> says how far the answer could move with other frames or models. <b>Agreement</b> says how many
@@ -36,21 +34,12 @@ result stays in the server's history; the file is kept only if you allow it toge
 
 
 def about_page() -> gr.Blocks:
-    """How to read results, limits, privacy, and the models with their measured quality."""
+    """How to read results, limits, privacy, and where the models are told of."""
     with gr.Blocks(title="About Unmask", analytics_enabled=False) as page:
         gr.HTML(
             f'{cards.header("What it does, how to read it, and what it cannot do.")}<div class="um-about">{_READING}'
-            f'<section class="um-prose"><h2>The models</h2></section>{_models()}</div>',
+            '<section class="um-card um-prose"><h2>The models</h2><p>Which there are, which of them can run here, what '
+            "they were trained on and how well they do, is on the page Detectors.</p></section></div>",
             apply_default_css=False,
         )
     return page
-
-
-def _models() -> str:
-    parts = []
-    for name in registry.detector_ids():
-        try:
-            parts.append(cards.detector(registry.card(name)))
-        except WorkbenchError as error:
-            parts.append(cards.failure(error, f"The card of {name} cannot be read"))
-    return "".join(parts) or '<p class="um-faint">No detector is installed yet.</p>'

@@ -204,8 +204,9 @@ def frame(rgb: RGB, caption: str, alt: str) -> str:
     )
 
 
-def detector(card: Card) -> str:
-    """What a detector is, what it was trained on, and how well it was measured to do."""
+def detector(card: Card, state: str = "") -> str:
+    """What a detector is, what it was trained on, and how well it was measured to do. ``state`` is a further part, as
+    HTML, about its weights on this machine."""
     rows = (
         ("Looks at", wording.MODALITY_WORDS[card.modality]),
         ("Network", card.architecture),
@@ -215,7 +216,7 @@ def detector(card: Card) -> str:
     )
     facts = "".join(f"<tr><th scope=row>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows)
     return (
-        f"<article class=um-card><h2>{escape(card.title)}</h2><p>{escape(card.summary)}</p>"
+        f"<article class=um-card><h2>{escape(card.title)}</h2><p>{escape(card.summary)}</p>{state}"
         f'<table class="um-table um-card-facts"><tbody>{facts}</tbody></table>{_measured(card)}'
         f"<details><summary>Training data and licences</summary><p>{escape(card.weights.trained_on)}</p>"
         f"<p>Licence of the weights: {escape(card.weights.licence)}</p></details></article>"

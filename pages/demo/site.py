@@ -16,6 +16,7 @@ from core.settings import Settings
 from pages.demo.about import about_page
 from pages.demo.analyse import analyse_page
 from pages.demo.chart import ASSETS, PLOTLY_JS, PLOTLY_URL
+from pages.demo.detectors import detectors_page
 from pages.engine import load_analyse
 
 _QUEUE = 40
@@ -28,6 +29,9 @@ def build(settings: Settings) -> gr.Blocks:
     """All pages of the demo, queued but not launched."""
     site = analyse_page(settings)
     with site:
+        Navbar(main_page_name="Analyse")
+    with site.route("Detectors", "/detectors"):
+        detectors_page(settings)
         Navbar(main_page_name="Analyse")
     with site.route("About", "/about"):
         about_page()

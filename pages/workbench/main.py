@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.workbench import analyse, history, review
+from pages.workbench import analyse, detectors, history, review
 from pages.workbench.common import apply_style, icon, remember_reviewer
 
 
@@ -17,6 +17,7 @@ def main() -> None:
             st.Page(analyse.show, title="Analyse", icon=":material/biotech:", url_path="analyse", default=True),
             st.Page(review.show, title="Review", icon=":material/rate_review:", url_path="review"),
             st.Page(history.show, title="History", icon=":material/history:", url_path="history"),
+            st.Page(detectors.show, title="Detectors", icon=":material/model_training:", url_path="detectors"),
         ],
         position="top",
     )

@@ -14,7 +14,7 @@ from pages.workbench.common import bullets, escape
 
 def scores(analysis: Analysis) -> None:
     """One row a model and person, also for models that did not answer."""
-    _table([_score(s) for s in analysis.scores], "This preset has no models.", "scores")
+    table([_score(s) for s in analysis.scores], "This preset has no models.", "scores")
     made = analysis.environment
     if made is not None:
         st.caption(escape(f"Made with Unmask {made.unmask}, PyTorch {made.torch} on {made.device}."))
@@ -51,7 +51,7 @@ def people(analysis: Analysis) -> None:
                 "Why not": found.reason if found else "",
             }
         )
-    _table(rows, "No face was found in the frames that were looked at.", "people")
+    table(rows, "No face was found in the frames that were looked at.", "people")
 
 
 def _quality(track: FaceTrack) -> dict[str, str]:
@@ -69,13 +69,14 @@ def _quality(track: FaceTrack) -> dict[str, str]:
 
 def file_facts(analysis: Analysis) -> None:
     """What the container and codec say, and what was noticed about them."""
-    _table([{"": name, "Value": value} for name, value in wording.media_rows(analysis.media)], "")
+    table([{"": name, "Value": value} for name, value in wording.media_rows(analysis.media)], "")
     if analysis.media.info.hints:
         st.markdown(bullets(analysis.media.info.hints))
         st.caption("These are facts about the file. They do not change the score.")
 
 
-def _table(rows: list[dict[str, str]], otherwise: str, key: str = "") -> None:
+def table(rows: list[dict[str, str]], otherwise: str, key: str = "") -> None:
+    """A table whose first column names the rows. With a ``key`` it keeps its width and scrolls on a small screen."""
     if not rows:
         st.caption(otherwise)
         return

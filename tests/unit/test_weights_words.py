@@ -1,0 +1,83 @@
+"""What both front ends say about weights."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigError
+from core.settings import Settings, build_settings
+from core.weights import trusted, words
+from core.weights.files import Presence, find
+from core.weights.manage import Entry
+from tests.unit.weights_samples import digest, make_card
+
+DATA = b"the right bytes"
+URL = "https://example.org/net.pth"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "mirror").mkdir()
+    return build_settings(data_dir=tmp_path / "data", weights_dir=tmp_path / "mirror")
+
+
+def entry(settings: Settings, **weights) -> Entry:
+    card = make_card(DATA, **weights)
+    return Entry(card.id, card, find(card, settings))
+
+
+@pytest.mark.parametrize(
+    ("weights", "command"),
+    [
+        ({"how_to_get": "train it"}, "train it"),
+        ({"url": URL}, "python -m core.cli weights pull net"),
+        ({"urls": (URL,)}, "python -m core.cli weights pull net"),
+        ({"url": URL, "non_commercial": True}, "python -m core.cli weights pull net --accept-licence"),
+        ({"url": URL, "sha256": ""}, "python -m core.cli weights pull net --trust"),
+    ],
+)
+def test_the_command_that_gets_what_is_missing(settings: Settings, weights: dict, command: str) -> None:
+    assert words.command(entry(settings, **weights)) == command
+
+
+def test_nothing_has_to_be_done_for_what_is_here(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "mirror" / "net.pth").write_bytes(DATA)
+    assert words.command(entry(settings, url=URL)) == ""
+    assert words.usable(entry(settings))
+
+
+def test_a_file_nobody_vouched_for_is_told_with_its_hash(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "mirror" / "net.pth").write_bytes(DATA)
+    found = entry(settings, sha256="")
+    assert words.command(found) == "python -m core.cli weights add FILE --as net --trust"
+    rows = words.file_rows(found, settings)
+    assert ("sha256", "not published") in rows and ("sha256 here", digest(DATA)) in rows
+    trusted.vouch(settings, "net", "net.pth", digest(DATA), len(DATA))
+    assert "vouched for by you, folder of your own" in words.file_rows(entry(settings, sha256=""), settings)[0][1]
+
+
+def test_no_row_names_a_folder_of_the_machine(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "mirror" / "net.pth").write_bytes(b"wrong")
+    rows = words.file_rows(entry(settings), settings)
+    assert ("sha256 here", hashlib.sha256(b"wrong").hexdigest()) in rows
+    assert str(tmp_path) not in str(rows)
+
+
+def test_every_state_is_explained() -> None:
+    assert set(words.STATE_SUMMARIES) == set(Presence)
+
+
+def test_the_headline_counts_those_that_can_run(settings: Settings, tmp_path: Path) -> None:
+    broken = Entry("broken", error=ConfigError("It is wrong.", hint="Correct it."))
+    missing = entry(settings)
+    (tmp_path / "mirror" / "net.pth").write_bytes(DATA)
+    assert words.headline([broken, missing, entry(settings)]) == "1 of 3 detectors can run on this machine."
+    assert words.command(broken) == ""
+
+
+def test_a_licence_says_if_it_forbids_commercial_use() -> None:
+    assert words.licence(make_card(licence="CC BY-NC", non_commercial=True)) == "CC BY-NC (not for commercial use)"
+    assert words.licence(make_card()) == "MIT"
