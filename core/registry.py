@@ -24,14 +24,15 @@ class _CardPart(BaseModel):
 class InputSpec(_CardPart):
     """How a detector wants to be fed; the pipeline adapts to it.
 
-    ``size`` is the side of the square input in px. ``crop`` names a rule of :mod:`core.faces.align`. ``mean`` and
-    ``std`` apply to RGB in [0, 1].
+    ``size`` is the side of the square input in px. ``crop`` names a rule of :mod:`core.faces.align`; where ``via`` is
+    given, it cuts at that size, and the result is resized. ``mean`` and ``std`` apply to RGB in [0, 1].
     """
 
     size: int = Field(gt=0)
-    crop: Literal["aligned", "box", "whole"] = "aligned"
+    crop: Literal["aligned", "box", "stretched", "whole"] = "aligned"
     scale: float = Field(default=1.3, gt=0)
-    resize: Literal["bicubic", "bilinear", "area"] = "area"
+    resize: Literal["bicubic", "bilinear", "area", "antialiased"] = "area"
+    via: int | None = Field(default=None, gt=0)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
@@ -131,6 +132,7 @@ class Card(_CardPart):
     modality: Modality
     implementation: str = Field(pattern=r"^[\w.]+:\w+$", description="module:Class")
     architecture: str = Field(description="network name, e.g. a timm model")
+    options: dict[str, Any] = Field(default_factory=dict, description="what the implementation wants to know besides")
     summary: str
     input: InputSpec
     weights: WeightsSpec

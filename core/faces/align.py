@@ -1,5 +1,5 @@
 """Face crops: the one place where pixels of a frame become the input of a detector (rules ``aligned``, ``box``,
-``whole`` of :class:`core.registry.InputSpec`)."""
+``stretched``, ``whole`` of :class:`core.registry.InputSpec`)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from core.registry import InputSpec
 from core.types import RGB, Box, Face, Landmarks
@@ -104,20 +105,44 @@ def crop_box(rgb: RGB, box: Box, spec: InputSpec, *, reflect: bool = True) -> RG
     return warp(rgb, matrix, spec.size, cubic=spec.resize == "bicubic", reflect=reflect)
 
 
+def crop_stretched(rgb: RGB, box: Box, spec: InputSpec) -> RGB:
+    """``box`` grown by ``spec.scale`` in each direction, as far as the picture goes, and stretched to the square
+    uint8[size, size, 3]. With scale 1.25 this is the crop of Self-Blended Images (Shiohara and Yamasaki, 2022,
+    arXiv:2204.08376)."""
+    height, width = rgb.shape[:2]
+    x0, y0, x1, y1 = box
+    across, down = (x1 - x0) * (spec.scale - 1.0) / 2.0, (y1 - y0) * (spec.scale - 1.0) / 2.0
+    left, top = min(max(0, int(x0 - across)), width - 1), min(max(0, int(y0 - down)), height - 1)
+    right, bottom = max(left + 1, int(x1 + across) + 1), max(top + 1, int(y1 + down) + 1)
+    return crop_whole(rgb[top:bottom, left:right], spec)
+
+
 def crop_whole(rgb: RGB, spec: InputSpec) -> RGB:
     """The whole picture resized (not keeping its aspect) to uint8[size, size, 3]."""
-    shrinks = rgb.shape[0] > spec.size or rgb.shape[1] > spec.size
-    how = cv2.INTER_AREA if shrinks and spec.resize == "area" else _FILTER[spec.resize]
-    return np.asarray(cv2.resize(rgb, (spec.size, spec.size), interpolation=how), dtype=np.uint8)
+    return _resized(rgb, spec.size, spec.resize)
 
 
 def crop(rgb: RGB, face: Face, spec: InputSpec) -> RGB:
     """Cut ``face`` out of ``rgb`` by the rule of ``spec``: uint8[spec.size, spec.size, 3]."""
+    if spec.via is not None:
+        whole = crop(rgb, face, spec.model_copy(update={"size": spec.via, "via": None}))
+        return _resized(whole, spec.size, spec.resize)
     if spec.crop == "aligned":
         return align(rgb, face.landmarks, spec)
     if spec.crop == "box":
         return crop_box(rgb, face.box, spec)
+    if spec.crop == "stretched":
+        return crop_stretched(rgb, face.box, spec)
     return crop_whole(rgb, spec)
+
+
+def _resized(rgb: RGB, size: int, resize: str) -> RGB:
+    """A square of ``size`` px; ``antialiased`` widens the bilinear filter when it shrinks, as Pillow does."""
+    if resize == "antialiased":
+        return np.asarray(Image.fromarray(rgb).resize((size, size), Image.Resampling.BILINEAR))
+    shrinks = rgb.shape[0] > size or rgb.shape[1] > size
+    how = cv2.INTER_AREA if shrinks and resize == "area" else _FILTER[resize]
+    return np.asarray(cv2.resize(rgb, (size, size), interpolation=how), dtype=np.uint8)
 
 
 def _needed_part(rgb: RGB, matrix: npt.NDArray[np.float64], size: int) -> tuple[RGB, npt.NDArray[np.float64]]:

@@ -45,6 +45,8 @@ def fuse_person(
     votes = [s for s in scores if s.status is Status.OK and s.track_id in (track_id, None)]
     if len(votes) < preset.min_members:
         reason = next((s.reason for s in scores if s.reason), "no detector could answer")
+        if votes:
+            reason = f"only {len(votes)} of the {preset.min_members} detectors needed could answer: {reason}"
         return PersonResult(track_id, None, False, reason)
     frames = max((s.n for s in votes if s.track_id is not None), default=rule.needed)
     enough = frames >= rule.needed

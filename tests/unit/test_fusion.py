@@ -67,7 +67,8 @@ def test_a_failed_member_never_votes() -> None:
 def test_too_few_members_give_no_figure() -> None:
     failed = row("b", None, reason="wrong keys")
     result = fuse_person(1, [row("a", 0.9), failed], [], preset(("a", 1), ("b", 1), least=2), RULE)
-    assert result.p_fake is None and not result.enough and result.reason == "wrong keys"
+    assert result.p_fake is None and not result.enough
+    assert result.reason == "only 1 of the 2 detectors needed could answer: wrong keys"
 
 
 def test_short_appearance_is_not_enough_but_a_short_clip_is() -> None:

@@ -1,0 +1,103 @@
+"""What detectors of single crops share: a torch network, strict weights, the card's normalisation, one logit."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from core.detectors.base import FrameDetector
+from core.errors import ConfigError, WeightsError, WeightsMissingError
+from core.registry import Card
+from core.types import RGB
+from core.weights.files import file_sha256, short
+from core.weights.keymap import key_map
+from core.weights.keys import load_file_strictly
+
+
+class NetworkDetector(FrameDetector):
+    """A network fed with normalised crops. Subclasses say which network, and which of its outputs is fake.
+
+    ``side`` is the only size in px that the network takes; None where it takes any.
+
+    Raises:
+        ConfigError: the card asks for a network, size or option that there is not.
+        WeightsError: the file does not fit the network after the card's key map.
+    """
+
+    side: ClassVar[int | None] = None
+
+    def __init__(self, card: Card, weights: Path, device: str) -> None:
+        if self.side not in (None, card.input.size):
+            raise ConfigError(
+                f"{card.title} looks at {self.side} px, its card says {card.input.size}.",
+                hint=f"Correct input.size in configs/detectors/{card.id}.yaml.",
+            )
+        self.card = card
+        self.device = device
+        self.network = self.build()
+        self.fill(weights)
+        self.network.float().eval().to(device)
+        self._mean = torch.tensor(card.input.mean, device=device).view(1, 3, 1, 1)
+        self._std = torch.tensor(card.input.std, device=device).view(1, 3, 1, 1)
+
+    @abstractmethod
+    def build(self) -> torch.nn.Module:
+        """The network without its weights."""
+
+    def fill(self, weights: Path) -> None:
+        """Load the weights strictly."""
+        load_file_strictly(self.network, weights, key_map(self.card.weights.key_map))
+
+    def fake_logit(self, outputs: torch.Tensor) -> torch.Tensor:
+        """The network's outputs as logits float[N] of P(fake); here of two classes, the second of which is fake."""
+        return outputs[:, 1] - outputs[:, 0]
+
+    def normalised(self, crops: RGB) -> torch.Tensor:
+        """Crops uint8[N, S, S, 3] as float[N, 3, S, S] on the device."""
+        x = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device).permute(0, 3, 1, 2).float() / 255.0
+        return (x - self._mean) / self._std
+
+    @torch.inference_mode()
+    def logits(self, crops: RGB) -> npt.NDArray[np.float32]:
+        out: npt.NDArray[np.float32] = self.fake_logit(self.network(self.normalised(crops))).float().cpu().numpy()
+        return out
+
+    @property
+    def memory_bytes(self) -> int:
+        tensors = [*self.network.parameters(), *self.network.buffers()]
+        return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def companion(card: Card, weights: Path, file: str) -> Path:
+    """A further file of a detector, which lies beside its main one.
+
+    Raises:
+        ConfigError: the card does not name it.
+        WeightsMissingError: it is not there.
+        WeightsError: it is not the one the card names.
+    """
+    item = next((more for more in card.weights.more if more.file == file), None)
+    if item is None:
+        raise ConfigError(
+            f"The card of {card.title} does not name the file {file}, which it needs.",
+            hint=f"List it under weights.more in configs/detectors/{card.id}.yaml.",
+        )
+    path = weights.with_name(file)
+    if not path.is_file():
+        raise WeightsMissingError(
+            f"The file {file} of {card.title} does not lie beside {weights.name}.",
+            hint=f"Get it with: {card.weights.how_to_get}",
+        )
+    found = file_sha256(path)
+    if item.sha256 and found != item.sha256:
+        raise WeightsError(
+            f"The weights file {file} is not the one its card names (sha256 {short(found)} instead of "
+            f"{short(item.sha256)}).",
+            hint=f"Replace it: {card.weights.how_to_get}",
+        )
+    return path
