@@ -29,9 +29,12 @@ def run(config_path: Path, *, data: Path, out: Path, store: Path, resume: bool =
         store: folder in which face crops are kept.
         resume: go on from the checkpoint in ``out`` if there is one.
     """
+    from core.training import tasks
     from core.training.prepare import prepare
     from core.training.train import train
 
+    if tasks.has_task(config_path):
+        return tasks.run(config_path, data=data, out=out, store=store, resume=resume)
     config = read_config(config_path)
     return train(config, prepare(config, data, store), out, resume=resume)
 

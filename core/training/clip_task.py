@@ -11,7 +11,6 @@ import torch
 
 from core.errors import ConfigError
 from core.networks.embed import FrameEmbedder
-from core.settings import SHIPPED_WEIGHTS
 from core.training.data.clips import ClipPairs, make_clip_validation
 from core.training.data.embeddings import Embed, EmbeddedPairs, embedded_validation
 from core.training.data.kept import Pairs
@@ -47,21 +46,24 @@ def prepare_clips(config: TaskConfig, data: Path, store: Path, splits: Path = SP
     return Material(pairs, validation, tuple(w.row for w in train), licences)
 
 
-def frame_embedder(config: TaskConfig, weights: Path = SHIPPED_WEIGHTS) -> Embed:
-    """Embeddings and logits of frames by the shipped detector that ``config`` names.
+def frame_embedder(config: TaskConfig) -> Embed:
+    """Embeddings and logits of frames by the detector that ``config`` names.
 
     Raises:
         ConfigError: none is named, or it looks at another crop.
+        WeightsError: its weights are missing or not those of its card.
     """
     from core.detectors.timm_frame import TimmFrameDetector
     from core.registry import card
+    from core.settings import Settings
+    from core.weights.files import verified
 
     if config.frame_detector is None:
         raise ConfigError("The task needs a frame_detector.", hint="Name a shipped frame detector in the file.")
     known = card(config.frame_detector)
     if known.input != config.input:
         raise ConfigError(f"The detector {known.id} looks at another input.", hint="Copy its input into the file.")
-    net = FrameEmbedder(TimmFrameDetector(known, weights / known.weights.file, "cpu").network)
+    net = FrameEmbedder(TimmFrameDetector(known, verified(known, Settings()), "cpu").network)
 
     def embed(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return np.asarray(net(network_input(torch.from_numpy(np.ascontiguousarray(frames)), known.input)))

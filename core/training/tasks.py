@@ -5,10 +5,9 @@ The file of such a run has a ``task``; everything else is read, trained, resumed
 
 from __future__ import annotations
 
-import argparse
+import hashlib
 import json
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -64,6 +63,15 @@ class TaskConfig(TrainConfig):
     frame_detector: str | None = Field(default=None, description="id of the detector that embeds frames")
 
 
+def has_task(path: Path) -> bool:
+    """Whether a training file is one of a task; a file that cannot be read is none."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return False
+    return isinstance(values, dict) and "task" in values
+
+
 def read_task(path: Path) -> TaskConfig:
     """Read and check the file of a task.
 
@@ -82,6 +90,7 @@ def read_task(path: Path) -> TaskConfig:
             f"{path.name}: the network {config.model.architecture} takes {takes}, the task is {config.task}.",
             hint=f"Networks for it: {', '.join(networks.names(config.task))}.",
         )
+    _refuse_unused(config, path.name)
     unknown = sorted(set(config.fakes) - methods(config.task))
     if unknown:
         raise ConfigError(
@@ -89,6 +98,22 @@ def read_task(path: Path) -> TaskConfig:
             hint=f"There are: {', '.join(sorted(methods(config.task)))}.",
         )
     return config
+
+
+def _refuse_unused(config: TaskConfig, name: str) -> None:
+    """Settings of single faces that nothing here heeds."""
+    model, optim = config.model, config.optim
+    given = {
+        "model.start": model.start != "scratch",
+        "model.teachers": bool(model.teachers),
+        "model.drop_rate": model.drop_rate > 0 or model.drop_path_rate > 0,
+        "optim.map_weight": optim.map_weight > 0,
+        "optim.distil": optim.distil > 0,
+        "optim.augment": optim.augment > 0,
+    }
+    if any(given.values()):
+        names = ", ".join(key for key, value in given.items() if value)
+        raise ConfigError(f"{name}: {names} is for single faces.", hint="Leave it out; see 'options'.")
 
 
 def methods(task: Task) -> set[str]:
@@ -227,8 +252,6 @@ def train_task(config: TaskConfig, material: Material, folder: Path, *, resume: 
 
 def bank_key(config: TaskConfig, rows: tuple[CropRow, ...]) -> str:
     """What decides the pairs, hashed."""
-    import hashlib
-
     spec = config.input.model_dump(exclude=set() if config.task == "embedding" else {"mean", "std"})
     values = {
         "task": (config.task, config.frame_detector, config.samples, config.clip.model_dump(mode="json")),
@@ -239,20 +262,7 @@ def bank_key(config: TaskConfig, rows: tuple[CropRow, ...]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def main(argv: list[str] | None = None) -> None:
-    """``python -m core.training.tasks --config FILE --data FOLDER --out FOLDER``."""
-    parser = argparse.ArgumentParser(description="Train a network of clips or sound from a configuration file.")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=os.environ.get("UNMASK_TRAINING_DATA"))
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--fresh", action="store_true", help="do not resume")
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    if args.data is None:
-        parser.error("give --data or set UNMASK_TRAINING_DATA")
-    config = read_task(args.config)
-    train_task(config, prepare(config, Path(args.data), args.out.parent / "crops"), args.out, resume=not args.fresh)
-
-
-if __name__ == "__main__":
-    main()
+def run(path: Path, *, data: Path, out: Path, store: Path, resume: bool = True) -> Path:
+    """Train the file of a task; arguments as :func:`core.training.cli_api.run`."""
+    config = read_task(path)
+    return train_task(config, prepare(config, data, store), out, resume=resume)

@@ -13,12 +13,12 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
-from core import networks
+from core import networks, registry
 from core.errors import ConfigError
 from core.faces.align import template
 from core.networks.embed import FrameEmbedder
 from core.settings import CONFIGS
-from core.training import clip_task, tasks
+from core.training import cli_api, clip_task, tasks
 from core.training.audio_task import prepare_audio
 from core.training.clip_task import prepare_clips
 from core.training.data import tracks
@@ -208,6 +208,7 @@ class _Own(torch.nn.Module):
         ({"clip": {"frames": 1}}, "frames"),
         ({"surprise": 1}, "surprise"),
         ({"task": "frame"}, "task"),
+        ({"model": {"architecture": "cnn-bilstm-slim", "start": "checkpoint"}}, "model.start is for single faces"),
     ],
 )
 def test_wrong_files_say_what_is_wrong(change: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -235,6 +236,24 @@ def test_a_trunk_file_lies_in_the_programs_folder(tmp_path: Path, monkeypatch: p
     config = config.model_copy(update={"options": config.options | {"trunk_file": "frame.safetensors"}})
     assert tasks._options(config)["trunk_file"] == str(tmp_path / "frame.safetensors")
     networks.build(config.model.architecture, **tasks._options(config))
+
+
+def test_frames_are_embedded_by_a_shipped_detector() -> None:
+    config = read_task(next(f for f in FILES if f.stem == "clip-embedding-bilstm"))
+    config = config.model_copy(update={"frame_detector": "face-sbi", "input": registry.card("face-sbi").input})
+    frames = np.random.default_rng(0).integers(0, 256, (2, 160, 160, 3), dtype=np.uint8)
+    out = clip_task.frame_embedder(config)(frames)
+    assert out.shape == (2, 1281)
+    assert np.isfinite(out).all()
+
+
+def test_the_train_command_knows_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Path] = []
+    monkeypatch.setattr(tasks, "run", lambda path, **folders: seen.append(path))
+    cli_api.run(FILES[0], data=tmp_path, out=tmp_path, store=tmp_path)
+    assert seen == [FILES[0]]
+    assert not tasks.has_task(CONFIGS / "training" / "face-sbi.yaml")
+    assert not tasks.has_task(tmp_path / "none.yaml")
 
 
 def test_methods_of_a_task() -> None:
