@@ -131,7 +131,7 @@ def _presets(settings: Settings) -> Iterator[Check]:
 
 def _weights(settings: Settings) -> Iterator[Check]:
     from core.registry import card, detector_ids, ensemble, member_cards
-    from core.weights.files import verified
+    from core.weights.files import Presence, find, verified
 
     usable = set()
     for name in detector_ids():
@@ -141,7 +141,9 @@ def _weights(settings: Settings) -> Iterator[Check]:
             yield Check(f"weights {name}", State.WARNING, error.message, error.hint)
         else:
             usable.add(name)
-            yield Check(f"weights {name}", State.OK, f"{path.name}, sha256 as on the card")
+            known = all(found.presence is Presence.PRESENT for found in find(card(name), settings))
+            detail = "sha256 as on the card" if known else "vouched for by you"
+            yield Check(f"weights {name}", State.OK, f"{path.name}, {detail}")
     members = {member.id for member in member_cards(ensemble(settings.preset))}
     state = State.OK if members & usable else State.FAILED
     hint = "No detector of this preset can run; get its weights, or choose another preset."

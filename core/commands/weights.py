@@ -79,6 +79,10 @@ def _list(args: argparse.Namespace) -> int:
         return 0
     rows = [("ID", "STATE", "SIZE", "WHERE", "LICENCE"), *(_row(item, settings) for item in entries)]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    if settings.weights_dir is not None and not settings.weights_dir.is_dir():
+        sys.stderr.write(
+            printable(f"UNMASK_WEIGHTS_DIR names a folder that is not there: {settings.weights_dir}") + "\n"
+        )
     for row in rows:
         _say("  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[4]]).rstrip())
     return 0

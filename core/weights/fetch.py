@@ -154,7 +154,7 @@ def _ask(wanted: Wanted, url: str, have: int) -> Any:
                 f"{_host(url)} answered {exc.code} ({exc.reason}) when asked for {wanted.name}.",
                 hint="Get the file elsewhere and add it: python -m core.cli weights add FILE --as ID",
             ) from exc
-    except (urllib.error.URLError, http.client.HTTPException, OSError) as exc:
+    except (http.client.HTTPException, OSError, ValueError) as exc:
         raise _InterruptedError(str(getattr(exc, "reason", exc)) or type(exc).__name__) from exc
 
 
@@ -227,7 +227,8 @@ def check_address(url: str) -> None:
     """
     try:
         parts = urlsplit(url)
-        secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOCAL)
+        plain = url.isascii() and url.isprintable() and " " not in url and bool(parts.hostname)
+        secure = plain and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOCAL))
     except ValueError:
         secure = False
     if not secure:

@@ -111,7 +111,7 @@ def _find(card: Card, item: WeightsFile, vouched: str | None, settings: Settings
     good = {item.sha256: Presence.PRESENT} if item.sha256 else {}
     if vouched:
         good.setdefault(vouched, Presence.VOUCHED)
-    near = dict.fromkeys(p for p in _near(card, item, settings) if p.is_file())
+    near = dict.fromkeys(p for p in _near(card, item, settings) if os.path.isfile(p))  # noqa: PTH113 (never raises)
     far: dict[Path, None] = {}
     seen: dict[Path, str] = {}
     for group in (near, _far(item, settings)):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core.errors import WeightsError
+from core.errors import StorageError, WeightsError
 
 _PAUSE_S = 0.1
 
@@ -26,6 +26,7 @@ def exclusive(path: Path, *, wait_s: float = 3600.0, on_wait: Callable[[], None]
 
     Raises:
         WeightsError: another process still holds it after ``wait_s`` seconds.
+        StorageError: the file cannot be made or locked.
     """
     deadline = time.monotonic() + wait_s
     while (held := _try(path)) is None:
@@ -49,11 +50,25 @@ def exclusive(path: Path, *, wait_s: float = 3600.0, on_wait: Callable[[], None]
 
 def _try(path: Path) -> int | None:
     """A locked descriptor of the file that the name means, or None."""
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    if _acquire(handle) and _means(path, handle):
-        return handle
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as exc:
+        raise _refused(path, exc) from exc
+    try:
+        if _acquire(handle) and _means(path, handle):
+            return handle
+    except OSError as exc:
+        os.close(handle)
+        raise _refused(path, exc) from exc
     os.close(handle)
     return None
+
+
+def _refused(path: Path, exc: OSError) -> StorageError:
+    return StorageError(
+        f"The folder '{path.parent}' cannot be locked or written to: {exc.strerror}.",
+        hint="Make it writable, or choose another one, on a disk of this machine, with UNMASK_DATA_DIR.",
+    )
 
 
 def _means(path: Path, handle: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pytest
@@ -24,7 +25,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
     """One detector whose weights are here, one that can be pulled, one with a damaged file and one broken card."""
     folder = tmp_path / "configs" / "detectors"
     folder.mkdir(parents=True)
-    kinds = {
+    kinds: dict[str, dict[str, Any]] = {
         "here": {},
         "far": {"file": "far.pth", "url": "https://example.org/far.pth", "non_commercial": True, "licence": NASTY},
         "hurt": {"file": "hurt.pth"},
@@ -78,7 +79,9 @@ def test_the_demo_shows_what_was_pulled_meanwhile(settings: Settings) -> None:
 
 
 def test_the_page_asks_when_it_is_opened_and_is_no_part_of_the_api(settings: Settings) -> None:
-    with gr.Blocks() as site, site.route("Detectors", "/detectors"):
+    with gr.Blocks() as site:
+        pass
+    with site.route("Detectors", "/detectors"):
         detectors_page(settings)
     (load,) = site.fns.values()
     assert (load.page, load.api_visibility, load.targets) == ("detectors", "private", [(site._id, "load")])
@@ -88,14 +91,14 @@ def test_the_page_asks_when_it_is_opened_and_is_no_part_of_the_api(settings: Set
 # --- workbench -----------------------------------------------------------------------------------------------------
 
 
-def detectors_page() -> None:
+def workbench_page() -> None:
     from pages.workbench.detectors import show
 
     show()
 
 
 def draw() -> AppTest:
-    at = AppTest.from_function(detectors_page, default_timeout=60).run()
+    at = AppTest.from_function(workbench_page, default_timeout=60).run()
     assert not at.exception, at.exception
     return at
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import yaml
 
 from core import logs, registry
 from core.cli import main
+from core.settings import ROOT
 from tests.unit.weights_samples import digest, make_card, payload
 from tests.unit.weights_server import FileServer, serving_files
 
@@ -65,6 +68,21 @@ def test_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert (net["id"], net["state"], net["non_commercial"]) == ("net", "missing", True)
     assert net["files"][0]["sha256"] == digest(DATA)
     assert local["files"][0]["sha256"] is None and local["files"][0]["urls"] == []
+
+
+@pytest.mark.usefixtures("detectors")
+def test_a_mirror_that_is_not_there_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("UNMASK_WEIGHTS_DIR", "/surely/not/there")
+    assert main(["weights", "list"]) == 0
+    assert "/surely/not/there" in capsys.readouterr().err
+
+
+def test_what_manages_weights_loads_no_network_library() -> None:
+    modules = ("core.commands.weights", "core.weights.manage", "core.weights.words", "core.weights.keymap")
+    code = f"import sys, importlib\nfor m in {modules!r}: importlib.import_module(m)\nsys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120, check=False).returncode == 0
 
 
 def test_a_broken_card_is_a_row(detectors: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +16,8 @@ import pytest
 
 from core.errors import StorageError, WeightsError
 from core.settings import ROOT, Settings, build_settings
-from core.weights import fetch, manage, trusted
-from core.weights.files import Presence, target
+from core.weights import fetch, lock, manage, trusted
+from core.weights.files import Presence, files_of, target
 from tests.unit.weights_samples import digest, make_card, payload
 from tests.unit.weights_server import FileServer, serving_files
 
@@ -218,6 +219,10 @@ def test_nobody_at_the_address_is_told(settings: Settings, monkeypatch: pytest.M
         "http://localhost.example.org/net.pth",
         "http://localhost@example.org/net.pth",
         "https",
+        "https://",
+        "https://example.org/a b",
+        "https://exämple.org/a",
+        "https://example.org/a\r\nHost: other",
         "http://[bad/net.pth",
     ],
 )
@@ -276,11 +281,43 @@ def test_without_an_address_it_says_what_to_do_instead(settings: Settings) -> No
 def test_a_full_disk_is_told_before_the_transfer(
     server: FileServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = fetch.shutil.disk_usage(ROOT)
-    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda _: usage._replace(free=10))
+    usage = shutil.disk_usage(ROOT)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10))
     with pytest.raises(StorageError, match="are free"):
         manage.pull(card_at(server), settings)
     assert nothing(settings)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a user to whom a folder can be closed")
+def test_a_folder_that_may_not_be_written_is_told(server: FileServer, settings: Settings) -> None:
+    folder = settings.data_dir / "weights" / "net"
+    folder.mkdir(parents=True, mode=0o500)
+    with pytest.raises(StorageError):
+        manage.pull(card_at(server), settings)
+
+
+def test_a_lock_that_cannot_be_taken_is_told(
+    server: FileServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(handle: int) -> bool:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(lock, "_acquire", refuse)
+    with pytest.raises(StorageError, match="not supported"):
+        manage.pull(card_at(server), settings)
+
+
+def test_a_lock_that_is_never_free_is_told(tmp_path: Path) -> None:
+    waited: list[int] = []
+    path = tmp_path / "net.pth.lock"
+    with (
+        lock.exclusive(path),
+        pytest.raises(WeightsError, match="Another process"),
+        lock.exclusive(path, wait_s=0.3, on_wait=lambda: waited.append(1)),
+    ):
+        pytest.fail("it was held twice")
+    assert waited == [1]
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- files whose hash nobody has published -------------------------------------------------------------------------
@@ -299,7 +336,7 @@ def test_an_unknown_hash_is_refused_unless_vouched_for(server: FileServer, setti
 def test_what_was_vouched_for_once_must_come_again(server: FileServer, settings: Settings) -> None:
     card = card_at(server, sha256="")
     manage.pull(card, settings, trust=True)
-    target(card, manage.files_of(card)[0], settings).unlink()
+    target(card, files_of(card)[0], settings).unlink()
     server.files["/net.pth"] = payload(seed=9)
     with pytest.raises(WeightsError, match="another file and was removed"):
         manage.pull(card, settings)
