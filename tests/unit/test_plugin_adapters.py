@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import timm
 import torch
+import yaml
 
+from core.detectors.adapters import TimmDetector, TimmOptions, TransformersDetector, TransformersOptions
 from core.detectors.base import load_detector
 from core.detectors.network import NetworkDetector
 from core.errors import ConfigError, WeightsError, WeightsMissingError
-from core.registry import Card, InputSpec, WeightsFile, WeightsSpec
+from core.registry import Card, InputSpec, WeightsFile, WeightsSpec, implementation
+from core.settings import ROOT
 from core.types import Modality
 from tests.unit.plugin_samples import fed, pictures
 
 
-def make_card(file: Path, implementation: str, size: int, more: tuple[Path, ...] = (), **changes: Any) -> Card:
+def make_card(file: Path, kind: str, size: int, more: tuple[Path, ...] = (), **changes: Any) -> Card:
     facts = {"licence": "-", "trained_on": "-", "how_to_get": "bring it"}
     further = tuple(WeightsFile(file=p.name, sha256=digest(p), size_bytes=1) for p in more)
     fields: dict[str, Any] = {
@@ -28,7 +32,7 @@ def make_card(file: Path, implementation: str, size: int, more: tuple[Path, ...]
         "title": "Mine",
         "family": "test",
         "modality": Modality.IMAGE,
-        "implementation": f"core.detectors.adapters:{implementation}",
+        "implementation": f"core.detectors.adapters:{kind}",
         "architecture": "-",
         "summary": "-",
         "input": InputSpec(size=size, crop="box", resize="bilinear", mean=(0.5,) * 3, std=(0.5,) * 3),
@@ -218,3 +222,17 @@ def test_code_that_comes_with_a_model_is_not_run(tmp_path: Path) -> None:
     card, file = transformers_card(tmp_path, {"fake_index": 0})
     assert isinstance(load_detector(card, file, "cpu"), NetworkDetector)
     assert not (tmp_path / "ran").exists()
+
+
+# ---- the guide --------------------------------------------------------------------------------------------------
+
+
+def test_the_cards_in_the_guide_are_sound() -> None:
+    text = (ROOT / "docs" / "own-networks.md").read_text(encoding="utf-8")
+    cards = [Card.model_validate(yaml.safe_load(part)) for part in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    kinds = {implementation(c): c for c in cards}
+    assert kinds.keys() == {TimmDetector, TransformersDetector}
+    assert TimmOptions.model_validate(kinds[TimmDetector].options).fake == 1
+    assert TransformersOptions.model_validate(kinds[TransformersDetector].options).fake_label == "Fake"
+    crops = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    assert crops - {"crop"} == set(get_args(InputSpec.model_fields["crop"].annotation))
