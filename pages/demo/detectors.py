@@ -15,15 +15,12 @@ from pages.demo import cards
 _TONES = {Presence.PRESENT: "good", Presence.VOUCHED: "good", Presence.DAMAGED: "bad", Presence.UNKNOWN: "bad"}
 
 
-def detectors_page(settings: Settings) -> gr.Blocks:
-    """All detectors with the state of their weights, as it is when the page is opened."""
-    with gr.Blocks(title="Detectors of Unmask", analytics_enabled=False) as page:
-        gr.HTML(cards.header("Which detectors there are, and which can run here."), apply_default_css=False)
-        shown = gr.HTML(elem_id="um-detectors", apply_default_css=False)
-        page.load(
-            lambda: listing(settings), None, [shown], queue=False, show_progress="hidden", api_visibility="private"
-        )
-    return page
+def place_detectors(site: gr.Blocks, settings: Settings) -> None:
+    """All detectors with the state of their weights, as it is when the page is opened; inside one of ``site``'s
+    routes."""
+    gr.HTML(cards.header("Which detectors there are, and which can run here."), apply_default_css=False)
+    shown = gr.HTML(elem_id="um-detectors", apply_default_css=False)
+    site.load(lambda: listing(settings), None, [shown], queue=False, show_progress="hidden", api_visibility="private")
 
 
 def listing(settings: Settings) -> str:

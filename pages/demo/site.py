@@ -16,7 +16,7 @@ from core.settings import Settings
 from pages.demo.about import about_page
 from pages.demo.analyse import analyse_page
 from pages.demo.chart import ASSETS, PLOTLY_JS, PLOTLY_URL
-from pages.demo.detectors import detectors_page
+from pages.demo.detectors import place_detectors
 from pages.engine import load_analyse
 
 _QUEUE = 40
@@ -31,7 +31,7 @@ def build(settings: Settings) -> gr.Blocks:
     with site:
         Navbar(main_page_name="Analyse")
     with site.route("Detectors", "/detectors"):
-        detectors_page(settings)
+        place_detectors(site, settings)
         Navbar(main_page_name="Analyse")
     with site.route("About", "/about"):
         about_page()

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import registry
 from core.settings import Settings, get_settings
-from pages.demo.detectors import detectors_page, listing
+from pages.demo.detectors import listing, place_detectors
 from tests.unit.weights_samples import digest, make_card
 
 DATA = b"the right bytes"
@@ -82,7 +82,7 @@ def test_the_page_asks_when_it_is_opened_and_is_no_part_of_the_api(settings: Set
     with gr.Blocks() as site:
         pass
     with site.route("Detectors", "/detectors"):
-        detectors_page(settings)
+        place_detectors(site, settings)
     (load,) = site.fns.values()
     assert (load.page, load.api_visibility, load.targets) == ("detectors", "private", [(site._id, "load")])
     assert load.fn is not None and load.fn() == listing(settings)
