@@ -161,43 +161,6 @@ class HybridViT(VisionTransformer):
         return out
 
 
-class LocalEfficientNet(nn.Module):
-    """EfficientNet-Lite0 that also says where: a map of logits over stride-16 cells out of its two deepest levels.
-    The picture's logit joins what the whole face says with the most suspicious cells, so that a small forged region
-    is not averaged away (multiple-instance pooling)."""
-
-    cells = 8
-
-    def __init__(self, drop_rate: float = 0.0, drop_path_rate: float = 0.0) -> None:
-        super().__init__()
-        options = {"drop_rate": drop_rate, "drop_path_rate": drop_path_rate}
-        self.trunk = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=1, **options)
-        self.near = nn.Conv2d(112, 64, 1)
-        self.deep = nn.Conv2d(320, 64, 1)
-        self.where = nn.Sequential(nn.ReLU(), nn.Conv2d(64, 64, 3, padding=1), nn.ReLU(), nn.Conv2d(64, 1, 1))
-        self.join = nn.Linear(3, 1)
-        with torch.no_grad():
-            self.join.weight.copy_(torch.tensor([[1.0, 0.2, 0.1]]))
-            self.join.bias.zero_()
-
-    def get_classifier(self) -> nn.Module:
-        """The last layer over the whole face."""
-        out: nn.Module = self.trunk.get_classifier()
-        return out
-
-    def both(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logit float[N, 1] and the map of logits float[N, 1, S/16, S/16]."""
-        last, (near, deep) = self.trunk.forward_intermediates(x, indices=[3, 4])
-        deep = F.interpolate(self.deep(deep), near.shape[-2:], mode="bilinear", align_corners=False)
-        where = self.where(self.near(near) + deep)
-        worst = where.flatten(1).topk(self.cells, dim=1).values
-        parts = [self.trunk.forward_head(last), worst.mean(dim=1, keepdim=True), worst[:, :1]]
-        return self.join(torch.cat(parts, dim=1)), where
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.both(x)[0]
-
-
 def slim_efficientnetv2(drop_rate: float = 0.0, drop_path_rate: float = 0.0) -> nn.Module:
     """EfficientNetV2 (Tan and Le, 2021, arXiv:2104.00298) of about half the width and depth of B0."""
     stages = [
@@ -224,7 +187,6 @@ OWN: dict[str, Callable[..., nn.Module]] = {
     "cnn4": FourBlockCnn,
     "patch-gate": PatchGate,
     "frequency-net": FrequencyNet,
-    "local-efficientnet": LocalEfficientNet,
     "vit-tiny-hybrid": HybridViT,
     "efficientnetv2-slim": slim_efficientnetv2,
 }

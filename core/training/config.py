@@ -27,7 +27,7 @@ class DataConfig(_Part):
     source_weights: dict[str, float] = Field(default_factory=dict)
     other_weight: float = 1.0
     workers: int = Field(default=1, ge=0)
-    seed: int = Field(default=1, description="of the pictures drawn and the fakes made: runs that share it share a bank")
+    seed: int = Field(default=1, description="of what is drawn and made: runs that share it can share a bank")
     bank_epochs: int = Field(default=0, ge=0, description="keep so many epochs of pairs on disk and go round; 0 = none")
 
 

@@ -7,6 +7,7 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +112,12 @@ def _trained(config: TrainConfig, prepared: Prepared, folder: Path, known: Valid
     from safetensors.torch import load_file
 
     from core.fusion.calibration import sigmoid
-    from core.training.model import build, logits
+    from core.training.model import build, logits, normalise
     from core.training.train import train
 
     net = build(config.model)
     net.load_state_dict(load_file(train(config, prepared, folder)), strict=True)
-    return sigmoid(logits(net, known.pixels, config.input))
+    return sigmoid(logits(net, known.pixels, partial(normalise, spec=config.input)))
 
 
 def _measured(known: ValidationSet, p: npt.NDArray[np.float64]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +27,12 @@ def build(config: ModelConfig) -> nn.Module:
 
 
 class Localiser(nn.Module):
-    """A network with a map of where a face was changed: its own, or, for training only, a 1x1 convolution on its
-    features of stride 16. Gives logit [N, 1] and map of logits [N, 1, S/16, S/16]."""
+    """A network and, for training only, a 1x1 convolution on its features of stride 16 that says where a face was
+    changed. Gives logit [N, 1] and map of logits [N, 1, S/16, S/16]."""
 
     def __init__(self, net: nn.Module, size: int) -> None:
         super().__init__()
         self.net = net
-        self._own = hasattr(net, "both")
-        if self._own:
-            return
         probe = torch.zeros(2, 3, size, size, device=next(net.parameters()).device)
         with torch.no_grad():
             shapes = [tuple(f.shape) for f in copy.deepcopy(net).forward_intermediates(probe)[1]]
@@ -45,15 +43,12 @@ class Localiser(nn.Module):
         self.where = nn.Conv2d(shapes[self._level][1], 1, 1)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        if self._own:
-            out: tuple[torch.Tensor, torch.Tensor] = self.net.both(x)  # type: ignore[operator]
-            return out
         last, levels = self.net.forward_intermediates(x, indices=[self._level])  # type: ignore[operator]
         return self.net.forward_head(last), self.where(levels[0])  # type: ignore[operator]
 
 
 def start(net: nn.Module, config: ModelConfig) -> None:
-    """Give ``net`` its first weights; a checkpoint goes into its ``trunk`` if it has one.
+    """Give ``net`` its first weights.
 
     Raises:
         WeightsMissingError: the pretrained file is not there.
@@ -70,7 +65,7 @@ def start(net: nn.Module, config: ModelConfig) -> None:
 
         if config.start_file is None or not Path(config.start_file).is_file():
             raise WeightsError("model.start_file is missing.", hint="Name a safetensors file of the same network.")
-        getattr(net, "trunk", net).load_state_dict(load_file(config.start_file), strict=True)
+        net.load_state_dict(load_file(config.start_file), strict=True)
 
 
 def normalise(pixels: torch.Tensor, spec: InputSpec) -> torch.Tensor:
@@ -100,12 +95,14 @@ class Ema:
 
 
 @torch.inference_mode()
-def logits(net: nn.Module, pixels: np.ndarray, spec: InputSpec, *, batch: int = 64) -> np.ndarray:
-    """Raw logits float64[N] of uint8[N, S, S, 3]."""
+def logits(
+    net: nn.Module, items: np.ndarray, prepared: Callable[[torch.Tensor], torch.Tensor], *, batch: int = 16
+) -> np.ndarray:
+    """Raw logits float64[N] of ``items`` [N, ...], each batch of which goes through ``prepared`` first."""
     net.eval()
     device = next(net.parameters()).device
     parts = []
-    for i in range(0, len(pixels), batch):
-        block = torch.from_numpy(np.ascontiguousarray(pixels[i : i + batch])).to(device)
-        parts.append(net(normalise(block, spec)).float().reshape(-1).cpu().numpy())
+    for i in range(0, len(items), batch):
+        block = torch.from_numpy(np.ascontiguousarray(items[i : i + batch])).to(device)
+        parts.append(net(prepared(block)).float().reshape(-1).cpu().numpy())
     return np.concatenate(parts).astype(np.float64)

@@ -12,23 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import nn
 
 from core import networks
 from core.errors import ConfigError
 from core.registry import InputSpec
 from core.settings import ROOT
-from core.training import losses
 from core.training.config import TrainConfig
 from core.training.data.crops import CropRow
 from core.training.data.kept import Kept, Pairs
 from core.training.export import describe
-from core.training.model import Ema
 from core.training.team import Team, together
-from core.training.train import Progress, Trainer, _groups
+from core.training.train import Trainer
 from core.training.validation import ValidationSet
 
 log = logging.getLogger(__name__)
@@ -162,64 +160,13 @@ def network_input(batch: torch.Tensor, spec: InputSpec) -> torch.Tensor:
 class TaskTrainer(Trainer):
     """The trainer of single faces over another network and input."""
 
-    def __init__(
-        self,
-        config: TaskConfig,
-        pairs: Pairs,
-        validation: ValidationSet,
-        folder: Path,
-        *,
-        device: str = "auto",
-        team: Team | None = None,
-    ) -> None:
-        torch.manual_seed(config.seed)
-        self.team = team or Team()
-        self.config = config
-        self.folder = folder
-        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-        self.pairs = pairs
-        self.validation = validation
-        self.net = networks.build(config.model.architecture, **_options(config)).to(self.device)
-        self.ema = Ema(self.net, config.optim.ema)
-        self.learner = self.net
-        self._forward = torch.compile(self.net) if config.compile else self.net
-        self.optimiser = torch.optim.AdamW(_groups(self.net, config.optim.weight_decay), lr=config.optim.lr)
-        self.progress = Progress()
-        folder.mkdir(parents=True, exist_ok=True)
+    config: TaskConfig
 
-    def _loss(self, pixels: torch.Tensor, changed: torch.Tensor | None, soft: torch.Tensor | None) -> torch.Tensor:
-        cfg = self.config.optim
-        real_fake = torch.cat([pixels[:, 0], pixels[:, 1]]).to(self.device, non_blocking=True)
-        fake = torch.cat([torch.zeros(len(pixels)), torch.ones(len(pixels))]).to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            logit = self._forward(network_input(real_fake, self.config.input))
-        logit = logit.float().reshape(-1)
-        loss = losses.classification(logit, fake, cfg)
-        if cfg.consistency > 0:
-            loss = loss + cfg.consistency * losses.pair_margin(*logit.chunk(2))
-        return loss
+    def _network(self) -> nn.Module:
+        return networks.build(self.config.model.architecture, **_options(self.config))
 
-    def _validate(self, facts: dict[str, Any]) -> None:
-        scores = self.scores() if self.team.leads else None
-        facts |= self.team.share(None if scores is None else self.validation.report(scores))
-        self.progress.history.append(facts)
-        if self.team.leads:
-            log.info("epoch %d: %s", facts["epoch"], json.dumps({k: v for k, v in facts.items() if k != "epoch"}))
-        if facts["auc"] > self.progress.best_auc:
-            self.progress.best_auc, self.progress.best_epoch = facts["auc"], facts["epoch"]
-            if self.team.leads:
-                self._write("best")
-
-    @torch.inference_mode()
-    def scores(self, batch: int = 8) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Logits float64[N] of the averaged network over the validation set."""
-        self.ema.net.eval()
-        parts = []
-        for i in range(0, len(self.validation.pixels), batch):
-            block = torch.from_numpy(np.ascontiguousarray(self.validation.pixels[i : i + batch])).to(self.device)
-            out = self.ema.net(network_input(block, self.config.input))
-            parts.append(out.float().reshape(-1).cpu().numpy())
-        return np.concatenate(parts).astype(np.float64)
+    def _input(self, batch: torch.Tensor) -> torch.Tensor:
+        return network_input(batch, self.config.input)
 
 
 def _options(config: TaskConfig) -> dict[str, Any]:

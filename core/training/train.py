@@ -81,8 +81,7 @@ class Trainer:
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         self.pairs = pairs
         self.validation = validation
-        self.net = build(config.model).to(self.device)
-        start(self.net, config.model)
+        self.net = self._network().to(self.device)
         self.ema = Ema(self.net, config.optim.ema)
         size = config.input.size
         self.learner = Localiser(self.net, size).to(self.device) if config.optim.map_weight else self.net
@@ -90,6 +89,17 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(_groups(self.learner, config.optim.weight_decay), lr=config.optim.lr)
         self.progress = Progress()
         folder.mkdir(parents=True, exist_ok=True)
+
+    # --- what another kind of network or input changes ---------------------------------------------------------
+
+    def _network(self) -> nn.Module:
+        net = build(self.config.model)
+        start(net, self.config.model)
+        return net
+
+    def _input(self, batch: torch.Tensor) -> torch.Tensor:
+        """What the network is given for a batch of items."""
+        return normalise(batch, self.config.input)
 
     # --- state ---------------------------------------------------------------------------------------------------
 
@@ -201,7 +211,7 @@ class Trainer:
         fake = torch.cat([torch.zeros(len(pixels)), torch.ones(len(pixels))]).to(self.device)
         teacher = None if soft is None else torch.cat([soft[:, 0], soft[:, 1]]).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            out = self._forward(normalise(real_fake, self.config.input))
+            out = self._forward(self._input(real_fake))
         logit, where = out if isinstance(out, tuple) else (out, None)
         logit = logit.float().reshape(-1)
         loss = losses.classification(logit, fake, cfg, teacher)
@@ -221,7 +231,7 @@ class Trainer:
         return cfg.lr * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * (step % period) / period)))
 
     def _validate(self, facts: dict[str, Any]) -> None:
-        scores = logits(self.ema.net, self.validation.pixels, self.config.input) if self.team.leads else None
+        scores = logits(self.ema.net, self.validation.pixels, self._input) if self.team.leads else None
         facts |= self.team.share(None if scores is None else self.validation.report(scores))
         self.progress.history.append(facts)
         if self.team.leads:

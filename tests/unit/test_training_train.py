@@ -159,7 +159,7 @@ def test_exported_weights_run_as_a_detector_and_can_be_measured(tmp_path: Path) 
     assert card.golden is not None
     pixels = golden_input(card.golden.seed, card.input.size)
     assert float(detector.logits(pixels[None])[0]) == pytest.approx(card.golden.logit, abs=1e-3)
-    full = logits(trainer.ema.net, pixels[None], card.input)[0]
+    full = logits(trainer.ema.net, pixels[None], trainer._input)[0]
     assert full == pytest.approx(card.golden.logit, abs=0.02)
 
     known = make_validation(_crops(60, "cal"), config)

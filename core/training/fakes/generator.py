@@ -99,7 +99,10 @@ def load_generator(variant: str, folder: Path = FOLDER) -> Autoencoder:
         raise NotFoundError(f"There is no generator '{variant}'.", hint=f"There are: {', '.join(VARIANTS)}.")
     file = folder / f"{variant}.safetensors"
     if not file.is_file():
-        raise WeightsMissingError(f"The generator {variant} is not trained.", hint="python -m core.cli generators configs/training/face-lite-base.yaml")
+        raise WeightsMissingError(
+            f"The generator {variant} is not trained.",
+            hint="Train it: python -m core.cli generators configs/training/face-lite.yaml",
+        )
     net = Autoencoder(*VARIANTS[variant])
     net.load_state_dict({k: v.float() for k, v in load_file(file).items()}, strict=True)
     return net.eval()

@@ -38,7 +38,9 @@ class Reader(Protocol):
 def need_folder(root: Path, title: str) -> None:
     """Raise ConfigError unless ``root`` is a folder."""
     if not root.is_dir():
-        raise ConfigError(f"{title}: there is no folder {root}.", hint="Give the folder with --data or in UNMASK_TRAINING_DATA.")
+        raise ConfigError(
+            f"{title}: there is no folder {root}.", hint="Give the folder with --data or in UNMASK_TRAINING_DATA."
+        )
 
 
 def misfit(reader: Reader, root: Path, what: str) -> ConfigError:
