@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import timm
 import torch
 import torch.nn.functional as F
+from timm.layers import HybridEmbed
 from timm.models._efficientnet_builder import decode_arch_def
 from timm.models.efficientnet import EfficientNet
 from timm.models.vision_transformer import VisionTransformer
-from timm.models.vision_transformer_hybrid import HybridEmbed
 from torch import nn
 
 from core.errors import ConfigError
@@ -62,7 +63,7 @@ class FourBlockCnn(nn.Module):
         super().__init__()
         widths = (3, 16, 32, 64, 128)
         blocks = [
-            nn.Sequential(_conv(a, b), _conv(b, b), nn.MaxPool2d(2)) for a, b in zip(widths, widths[1:], strict=False)
+            nn.Sequential(_conv(a, b), _conv(b, b), nn.MaxPool2d(2)) for a, b in pairwise(widths)
         ]
         self.blocks = nn.Sequential(*blocks)
         self.drop = nn.Dropout(drop_rate)
@@ -140,8 +141,8 @@ class HybridViT(VisionTransformer):
     hybrid); made for 160 px."""
 
     def __init__(self, drop_rate: float = 0.0, drop_path_rate: float = 0.0) -> None:
-        trunk = timm.create_model("tf_efficientnet_lite0", features_only=True, out_indices=(3,))
-        trunk.blocks = trunk.blocks[:5]
+        trunk: Any = timm.create_model("tf_efficientnet_lite0", features_only=True, out_indices=(3,))
+        trunk.blocks = trunk.blocks[:5]  # what follows is deeper than stride 16
         super().__init__(
             img_size=160,
             patch_size=1,

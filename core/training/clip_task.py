@@ -13,8 +13,8 @@ from core.errors import ConfigError
 from core.networks.embed import FrameEmbedder
 from core.training.data.clips import ClipPairs, make_clip_validation
 from core.training.data.embeddings import Embed, EmbeddedPairs, embedded_validation
-from core.training.data.kept import Pairs
 from core.training.data.manifest import read_manifest
+from core.training.data.seeded import PairData
 from core.training.data.splits import load_or_make
 from core.training.data.tracks import build
 from core.training.prepare import SPLITS
@@ -37,7 +37,7 @@ def prepare_clips(config: TaskConfig, data: Path, store: Path, splits: Path = SP
     held = [w for w in windows if split[w.row.sha256] == "val"]
     if not train or not held:
         raise ConfigError("The split leaves no clip on one side.", hint="Remove the split file to draw a new one.")
-    pairs: Pairs = ClipPairs(train, config, clip.frames, clip.strides)
+    pairs: PairData = ClipPairs(train, config, clip.frames, clip.strides)
     validation = make_clip_validation(held, config, clip.frames, clip.strides)
     if config.task == "embedding":
         embed = frame_embedder(config)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
@@ -16,13 +17,15 @@ from core.errors import ConfigError
 from core.settings import SHIPPED_WEIGHTS
 from core.training.cards import card_path, read_card
 from core.training.config import TrainConfig
-from core.training.data.bank import Bank
+from core.training.data.kept import Kept
+from core.training.data.seeded import Item
 
 log = logging.getLogger(__name__)
+BATCH = 16
 
 
-def softened(bank: Bank, config: TrainConfig, folder: Path) -> Softened:
-    """The pairs of ``bank`` with the mean logit of the config's teachers.
+def softened(kept: Kept, config: TrainConfig) -> Softened:
+    """The pairs of ``kept`` with the mean logit of the config's teachers.
 
     Raises:
         ConfigError: there is no teacher, or one looks at another input.
@@ -34,45 +37,55 @@ def softened(bank: Bank, config: TrainConfig, folder: Path) -> Softened:
         if (card.input.size, card.input.scale) != (config.input.size, config.input.scale):
             raise ConfigError(f"The teacher {card.id} looks at another crop.", hint="Train both on the same input.")
     key = hashlib.sha256("".join(sorted(c.weights.sha256 for c in cards)).encode()).hexdigest()[:12]
-    teachers = [load_detector(c, SHIPPED_WEIGHTS / c.weights.file, "cpu") for c in cards]
-    for epoch in range(config.data.bank_epochs):
-        file = folder / f"epoch-{epoch:03d}-{key}.npy"
-        if not file.is_file():
-            bank.epoch = epoch
-            np.save(file, _ask(teachers, bank.pixels))
-            log.info("teachers: epoch %d of %d is answered", epoch + 1, config.data.bank_epochs)
-    return Softened(bank, folder, key, config.data.bank_epochs)
+    soft = Softened(kept, key)
+    missing = [e for e in range(kept.epochs) if not soft.file(e).is_file()]
+    teachers = [load_detector(c, SHIPPED_WEIGHTS / c.weights.file, "cpu") for c in cards] if missing else []
+    for epoch in missing:
+        kept.epoch = epoch
+        np.save(soft.file(epoch), _ask(teachers, kept))
+        log.info("teachers: epoch %d of %d is answered", epoch + 1, kept.epochs)
+    return soft
 
 
-def _ask(teachers: list[FrameDetector], pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, Any]:
-    """Mean logits float32[N, 2] of uint8[N, 2, S, S, 3]."""
+def _ask(teachers: list[FrameDetector], kept: Kept) -> npt.NDArray[np.float32]:
+    """Mean logits float32[N, 2] of the reals and fakes of an epoch."""
     out = []
-    for i in range(0, len(pixels), 32):
-        block = np.array(pixels[i : i + 32])
-        flat = block.reshape(-1, *block.shape[2:])
-        out.append(np.mean([t.logits(flat) for t in teachers], axis=0).reshape(-1, 2))
+    for i in range(0, len(kept), BATCH):
+        pixels = np.concatenate([kept[j][0].numpy() for j in range(i, min(i + BATCH, len(kept)))])
+        out.append(np.mean([t.logits(pixels) for t in teachers], axis=0).reshape(-1, 2))
     return np.concatenate(out).astype(np.float32)
 
 
-class Softened(Dataset[tuple[torch.Tensor, int, int, torch.Tensor, torch.Tensor]]):
-    """A bank whose items end with the teachers' logits float[2] of the real and the fake."""
+class Softened(Dataset[Item]):
+    """Kept pairs whose items end with the teachers' logits float[2] of the real and the fake."""
 
-    def __init__(self, bank: Bank, folder: Path, key: str, epochs: int) -> None:
-        self._bank = bank
-        self._files = [folder / f"epoch-{e:03d}-{key}.npy" for e in range(epochs)]
-        self.epoch = 0
+    def __init__(self, kept: Kept, key: str) -> None:
+        self._kept = kept
+        self._key = key
+        self._soft: npt.NDArray[np.float32] | None = None
+
+    def file(self, epoch: int) -> Path:
+        """Where the answers to an epoch are kept."""
+        return self._kept.folder / f"{epoch % self._kept.epochs:03d}-{self._key}.npy"
+
+    @property
+    def methods(self) -> Sequence[str]:
+        return self._kept.methods
 
     @property
     def epoch(self) -> int:
-        return self._bank.epoch
+        return self._kept.epoch
 
     @epoch.setter
     def epoch(self, value: int) -> None:
-        self._bank.epoch = value
-        self._soft = np.load(self._files[value % len(self._files)])
+        self._kept.epoch = value
+        self._soft = np.load(self.file(value))
 
     def __len__(self) -> int:
-        return len(self._bank)
+        return len(self._kept)
 
-    def __getitem__(self, item: int) -> tuple[torch.Tensor, int, int, torch.Tensor, torch.Tensor]:
-        return *self._bank[item], torch.from_numpy(self._soft[item])
+    def __getitem__(self, item: int) -> Item:
+        if self._soft is None:
+            self.epoch = 0
+        assert self._soft is not None
+        return *self._kept[item], torch.from_numpy(self._soft[item])

@@ -38,5 +38,6 @@ def pair_margin(real: torch.Tensor, forged: torch.Tensor, margin: float = 2.0) -
 def location(logit: torch.Tensor, changed: torch.Tensor) -> torch.Tensor:
     """Binary cross entropy between a map of logits float[2N, 1, h, w] (reals, then their fakes) and where the fakes
     were changed, uint8[N, H, W]; reals were changed nowhere."""
-    share = F.adaptive_avg_pool2d(changed[:, None].float() / 255.0, logit.shape[-2:])
+    height, width = logit.shape[-2:]
+    share = F.adaptive_avg_pool2d(changed[:, None].float() / 255.0, (height, width))
     return F.binary_cross_entropy_with_logits(logit, torch.cat([torch.zeros_like(share), share]))

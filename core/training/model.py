@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,10 @@ def build(config: ModelConfig) -> nn.Module:
     return net.to(memory_format=torch.channels_last)
 
 
+def _has_levels(net: nn.Module) -> bool:
+    return hasattr(net, "forward_intermediates")
+
+
 class Localiser(nn.Module):
     """A network and, for training only, a 1x1 convolution on its features of stride 16 that says where a face was
     changed. Gives logit [N, 1] and map of logits [N, 1, S/16, S/16]."""
@@ -34,8 +39,9 @@ class Localiser(nn.Module):
         super().__init__()
         self.net = net
         probe = torch.zeros(2, 3, size, size, device=next(net.parameters()).device)
+        trial: Any = copy.deepcopy(net)
         with torch.no_grad():
-            shapes = [tuple(f.shape) for f in copy.deepcopy(net).forward_intermediates(probe)[1]]
+            shapes = [tuple(f.shape) for f in trial.forward_intermediates(probe)[1]] if _has_levels(net) else []
         fits = [i for i, shape in enumerate(shapes) if shape[-1] == size // 16]
         if not fits:
             raise ConfigError("The network has no features of stride 16.", hint="Set optim.map_weight: 0.")

@@ -23,7 +23,8 @@ from core.registry import InputSpec
 from core.settings import ROOT
 from core.training.config import TrainConfig
 from core.training.data.crops import CropRow
-from core.training.data.kept import Kept, Pairs
+from core.training.data.kept import Kept
+from core.training.data.seeded import PairData
 from core.training.export import describe
 from core.training.team import Team, together
 from core.training.train import Trainer
@@ -130,7 +131,7 @@ def methods(task: Task) -> set[str]:
 class Material:
     """What a task is trained on and chosen by, and where its reals come from."""
 
-    pairs: Pairs
+    pairs: PairData
     validation: ValidationSet
     rows: tuple[CropRow, ...]
     licences: dict[str, str]
@@ -183,7 +184,7 @@ def train_task(config: TaskConfig, material: Material, folder: Path, *, resume: 
     folder.mkdir(parents=True, exist_ok=True)
     facts = describe(material.rows, material.licences)
     (folder / "data.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    pairs = material.pairs
+    pairs: PairData = material.pairs
     if config.data.bank_epochs:
         pairs = Kept(pairs, folder.parent / "bank" / bank_key(config, material.rows), config.data.bank_epochs)
 

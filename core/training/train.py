@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import cv2
 import torch
@@ -19,8 +20,10 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from core.training import losses
 from core.training.augment import augment
 from core.training.config import TrainConfig
-from core.training.data.bank import Bank, bank_key, fill
+from core.training.data.crops import Crops
+from core.training.data.kept import Kept
 from core.training.data.pairs import Pairs
+from core.training.data.seeded import PairData
 from core.training.distil import softened
 from core.training.export import describe
 from core.training.model import Ema, Localiser, build, logits, normalise, start
@@ -29,16 +32,6 @@ from core.training.team import Team, together
 from core.training.validation import ValidationSet, make_validation
 
 log = logging.getLogger(__name__)
-
-
-class PairData(Protocol):
-    """A data set of pairs; see :class:`Trainer`."""
-
-    epoch: int
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, item: int) -> tuple[Any, ...]: ...
 
 
 @dataclass
@@ -256,15 +249,27 @@ def _groups(net: nn.Module, decay: float) -> list[dict[str, Any]]:
     return [{"params": heavy, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]
 
 
+def bank_key(config: TrainConfig, crops: Crops) -> str:
+    """What decides the pairs of a run, hashed."""
+    values = {
+        "data": config.data.model_dump(exclude={"workers", "bank_epochs"}),
+        "fakes": config.fakes,
+        "nuisance": config.nuisance.model_dump(),
+        "input": config.input.model_dump(include={"size", "crop", "scale", "resize"}),
+        "pairs": config.optim.pairs_per_epoch,
+        "crops": [f"{row.sha256}{row.t_s}" for row in crops.rows],
+    }
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def training_pairs(config: TrainConfig, prepared: Prepared, bank: Path) -> PairData:
-    """What is trained on: fakes made on the way, or read from a bank below ``bank`` that is filled first."""
+    """What is trained on: fakes made on the way, or kept in a bank below ``bank`` that is filled first."""
     pairs = Pairs(prepared.train, config)
     if not config.data.bank_epochs:
         return pairs
-    folder = bank / bank_key(config, prepared.train)
-    fill(pairs, folder, config.data.bank_epochs, config.processes)
-    known = Bank(folder, config.data.bank_epochs, tuple(pairs.methods))
-    return softened(known, config, folder) if config.optim.distil else known
+    kept = Kept(pairs, bank / bank_key(config, prepared.train), config.data.bank_epochs)
+    kept.fill(config.processes)
+    return softened(kept, config) if config.optim.distil else kept
 
 
 def train(config: TrainConfig, prepared: Prepared, folder: Path, *, resume: bool = True) -> Path:

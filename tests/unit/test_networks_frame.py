@@ -52,7 +52,7 @@ def test_a_patch_of_the_gate_sees_few_pixels() -> None:
     other[:, :, 80, 80] += 1.0
     with torch.inference_mode():
         apart = (net.patches(x) != net.patches(other))[0, 0].nonzero()
-    assert 0 < len(apart)
+    assert len(apart) > 0
     assert int((apart.max(dim=0).values - apart.min(dim=0).values).max()) <= 5
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,44 +11,46 @@ import torch
 import yaml
 
 from core.errors import ConfigError, NotFoundError, WeightsMissingError
-from core.training.config import TrainConfig, read_config
-from core.training.data.bank import Bank, bank_key, fill
+from core.training.config import read_config
+from core.training.data.kept import Kept
 from core.training.data.pairs import Pairs, changed
 from core.training.distil import Softened, softened
 from core.training.fakes import fake
 from core.training.fakes.generator import VARIANTS, Autoencoder, load_generator, warp
+from core.training.train import bank_key
 from tests.unit.test_training_train import _config, _crops
 
 
-def _banked(tmp_path: Path, **data: object) -> tuple[TrainConfig, Pairs]:
-    config = _config()
-    config = config.model_copy(update={"data": config.data.model_copy(update={"bank_epochs": 2} | data)})
-    pairs = Pairs(_crops(6), config)
-    fill(pairs, tmp_path, 2, 1)
-    return config, pairs
+def _kept(folder: Path) -> Kept:
+    return Kept(Pairs(_crops(6), _config()), folder, 2)
+
+
+def _same(one: tuple[Any, ...], two: tuple[Any, ...]) -> bool:
+    return torch.equal(one[0], two[0]) and one[1:3] == two[1:3] and torch.equal(one[3], two[3])
 
 
 def test_a_bank_goes_round_and_gives_the_same_pairs(tmp_path: Path) -> None:
-    _, pairs = _banked(tmp_path)
-    bank = Bank(tmp_path, 2, tuple(pairs.methods))
+    made, read, pairs = _kept(tmp_path), _kept(tmp_path), Pairs(_crops(6), _config())
+    made.fill(1)
     for epoch in (0, 1, 2):
-        pairs.epoch, bank.epoch = epoch % 2, epoch
-        for one, two in zip((pairs[i] for i in range(len(pairs))), (bank[i] for i in range(len(bank))), strict=True):
-            assert torch.equal(one[0], two[0]) and one[1:3] == two[1:3] and torch.equal(one[3], two[3])
+        pairs.epoch, read.epoch = epoch % 2, epoch
+        assert all(_same(pairs[i], read[i]) for i in range(len(pairs)))
 
 
 def test_filling_again_makes_only_what_is_missing(tmp_path: Path) -> None:
-    _, pairs = _banked(tmp_path)
-    kept = (tmp_path / "epoch-000.npy").stat().st_mtime_ns
-    (tmp_path / "epoch-001.npy").unlink()
-    fill(pairs, tmp_path, 2, 1)
-    assert (tmp_path / "epoch-000.npy").stat().st_mtime_ns == kept
-    assert (tmp_path / "epoch-001.npy").is_file()
+    kept = _kept(tmp_path)
+    kept.fill(2)
+    files = sorted(tmp_path.glob("*/*.npz"))
+    assert len(files) == 2 * len(kept)
+    times = [f.stat().st_mtime_ns for f in files[1:]]
+    files[0].unlink()
+    kept.fill(2)
+    assert files[0].is_file()
+    assert [f.stat().st_mtime_ns for f in files[1:]] == times
 
 
-def test_the_key_follows_what_decides_the_pairs_alone(tmp_path: Path) -> None:
-    config, _ = _banked(tmp_path)
-    crops = _crops(6)
+def test_the_key_follows_what_decides_the_pairs_alone() -> None:
+    config, crops = _config(), _crops(6)
     other = config.model_copy(update={"title": "Another", "seed": 99})
     assert bank_key(config, crops) == bank_key(other, crops)
     assert bank_key(config, crops) != bank_key(config.model_copy(update={"fakes": {"splice": 1.0}}), crops)
@@ -63,17 +66,15 @@ def test_the_map_shows_where_a_fake_differs() -> None:
     assert (where[2:4, 3:6] == 255).all() and where.sum() == 255 * 6
 
 
-def test_distilling_needs_a_teacher_of_the_same_input(tmp_path: Path) -> None:
-    config, pairs = _banked(tmp_path)
+def test_distilling_needs_a_teacher(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="teachers"):
-        softened(Bank(tmp_path, 2, tuple(pairs.methods)), config, tmp_path)
+        softened(_kept(tmp_path), _config())
 
 
 def test_soft_targets_stand_beside_their_pairs(tmp_path: Path) -> None:
-    _, pairs = _banked(tmp_path)
+    soft = Softened(_kept(tmp_path), "abc")
     for epoch in range(2):
-        np.save(tmp_path / f"epoch-{epoch:03d}-abc.npy", np.full((8, 2), epoch, dtype=np.float32))
-    soft = Softened(Bank(tmp_path, 2, tuple(pairs.methods)), tmp_path, "abc", 2)
+        np.save(soft.file(epoch), np.full((8, 2), epoch, dtype=np.float32))
     soft.epoch = 3
     assert len(soft) == 8
     assert soft[0][4].tolist() == [1.0, 1.0]

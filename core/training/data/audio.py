@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.utils.data import Dataset
 
 from core.errors import ConfigError
 from core.training.config import TrainConfig
 from core.training.data.crops import Crops
 from core.training.data.pairs import Drawer
+from core.training.data.seeded import Item, SeededPairs, stacked
 from core.training.data.voices import Voice
 from core.training.nuisance.sound import degrade_sound
 from core.training.validation import ValidationSet
 from core.types import PCM
-
-AudioItem: TypeAlias = tuple[torch.Tensor, int, int]
 
 SAMPLES = 64_000
 # The method of ``config.fakes`` that stands for all fakes that the data bring along.
@@ -79,39 +76,24 @@ class AudioMaker:
         return index, real, segment(fake.samples(), self.samples, float(places[1]))
 
 
-class AudioPairs(Dataset[AudioItem]):
-    """Item i of epoch e is the same for ever: ``float32[2, samples]`` at 16 kHz (real, fake), method number, number of
+class AudioPairs(SeededPairs):
+    """``float32[2, samples]`` at 16 kHz (real, fake), method number, number of
     the real voice. ``config.fakes`` are odds by name of :mod:`core.training.fakes.speech`, and of ``recorded``."""
 
     def __init__(self, voices: Sequence[Voice], config: TrainConfig, samples: int = SAMPLES) -> None:
         self._maker = AudioMaker(voices, config, samples)
-        self._config = config
-        self._methods = sorted(config.fakes if self._maker.recorded else copy_methods(config))
-        odds = np.array([config.fakes[m] for m in self._methods], dtype=np.float64)
-        self._odds = odds / odds.sum()
-        self.epoch = 0
+        super().__init__(config, None if self._maker.recorded else copy_methods(config))
 
-    @property
-    def methods(self) -> Sequence[str]:
-        return self._methods
-
-    def __len__(self) -> int:
-        return self._config.optim.pairs_per_epoch
-
-    def __getitem__(self, item: int) -> AudioItem:
-        if item >= len(self):
-            raise IndexError(item)
-        cfg = self._config
-        rng = np.random.default_rng((cfg.data.seed, self.epoch, item))
-        number = int(rng.choice(len(self._methods), p=self._odds))
+    def make(self, rng: np.random.Generator) -> Item:
+        number = self.draw_method(rng)
         if self._methods[number] == RECORDED:
             index, real, forged = self._maker.foreign(rng)
         else:
             index = self._maker.drawer.draw(rng)
             real, forged = self._maker.copied(rng, index, self._methods[number])
-        seed = int(rng.integers(2**63))
-        pair = [degrade_sound(np.random.default_rng(seed), pcm, cfg.nuisance.strength) for pcm in (real, forged)]
-        return torch.from_numpy(np.stack(pair)), number, index
+        seed, strength = int(rng.integers(2**63)), self._config.nuisance.strength
+        worn = [degrade_sound(np.random.default_rng(seed), pcm, strength) for pcm in (real, forged)]
+        return stacked(worn), number, index
 
 
 def make_audio_validation(

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.utils.data import Dataset
 
 from core.errors import ConfigError
 from core.faces.align import template
 from core.training.config import TrainConfig
 from core.training.data.crops import STORE_SCALE, Crops
 from core.training.data.pairs import Drawer, jitter, to_input
+from core.training.data.seeded import Item, SeededPairs, stacked
 from core.training.data.tracks import Window
 from core.training.fakes.clips import clip_fake
 from core.training.nuisance import degrade_clip, finish
 from core.training.validation import ValidationSet
 from core.types import RGB
-
-ClipItem: TypeAlias = tuple[torch.Tensor, int, int]
 
 
 def rows_only(windows: Sequence[Window]) -> Crops:
@@ -65,8 +61,8 @@ class ClipMaker:
         return np.stack([to_input(frame, points, self.config.input, change) for frame in frames])
 
 
-class ClipPairs(Dataset[ClipItem]):
-    """Item i of epoch e is the same for ever: ``uint8[2, T, size, size, 3]`` (real, fake), method number, window
+class ClipPairs(SeededPairs):
+    """``uint8[2, T, size, size, 3]`` (real, fake), method number, window
     number. ``config.fakes`` are odds by name of :mod:`core.training.fakes.clips`.
 
     Args:
@@ -75,32 +71,17 @@ class ClipPairs(Dataset[ClipItem]):
     """
 
     def __init__(self, windows: Sequence[Window], config: TrainConfig, frames: int, strides: Sequence[int]) -> None:
+        super().__init__(config)
         self._maker = ClipMaker(windows, config, frames, strides)
-        self._config = config
-        self._methods = sorted(config.fakes)
-        odds = np.array([config.fakes[m] for m in self._methods], dtype=np.float64)
-        self._odds = odds / odds.sum()
-        self.epoch = 0
 
-    @property
-    def methods(self) -> Sequence[str]:
-        return self._methods
-
-    def __len__(self) -> int:
-        return self._config.optim.pairs_per_epoch
-
-    def __getitem__(self, item: int) -> ClipItem:
-        if item >= len(self):
-            raise IndexError(item)
+    def make(self, rng: np.random.Generator) -> Item:
         cfg = self._config
-        rng = np.random.default_rng((cfg.data.seed, self.epoch, item))
         index = self._maker.drawer.draw(rng)
-        number = int(rng.choice(len(self._methods), p=self._odds))
+        number = self.draw_method(rng)
         clips = self._maker.make(rng, index, self._methods[number])
         change = jitter(rng, cfg.nuisance, cfg.input.size)
         seed = int(rng.integers(2**63))
-        pair = [self._input(seed, clip, change) for clip in clips]
-        return torch.from_numpy(np.stack(pair)), number, index
+        return stacked([self._input(seed, clip, change) for clip in clips]), number, index
 
     def _input(self, seed: int, clip: RGB, change: npt.NDArray[np.float64]) -> RGB:
         cfg, rng = self._config, np.random.default_rng(seed)

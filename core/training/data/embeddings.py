@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
-from core.training.data.kept import Item, Pairs
+from core.training.data.seeded import Item, PairData
 from core.training.validation import ValidationSet
 
 Embed: TypeAlias = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
@@ -20,7 +20,7 @@ class EmbeddedPairs(Dataset[Item]):
     """``pairs`` of clips uint8[2, T, S, S, 3] as float32[2, T, D]. ``embed`` maps frames uint8[M, S, S, 3] to
     float32[M, D]."""
 
-    def __init__(self, pairs: Pairs, embed: Embed) -> None:
+    def __init__(self, pairs: PairData, embed: Embed) -> None:
         self._pairs = pairs
         self._embed = embed
         self.epoch = 0

@@ -1,66 +1,77 @@
-"""Pairs that are kept on disk when they are first made, so that later epochs and other runs only read them."""
+"""A bank of pairs on disk: each is made once, then read by every epoch and run that asks for it."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Protocol, TypeAlias
 from zipfile import BadZipFile
 
+import cv2
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-Item: TypeAlias = tuple[torch.Tensor, int, int]
+from core.training.data.seeded import Item, PairData
 
-
-class Pairs(Protocol):
-    """A data set whose item i of epoch e is the same for ever: (real and fake, method number, item number)."""
-
-    epoch: int
-
-    @property
-    def methods(self) -> Sequence[str]: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, item: int) -> Item: ...
+log = logging.getLogger(__name__)
 
 
 class Kept(Dataset[Item]):
     """``pairs``, of which ``epochs`` epochs are made and then gone round; each item is a file of ``folder``."""
 
-    def __init__(self, pairs: Pairs, folder: Path, epochs: int) -> None:
-        self._pairs = pairs
-        self._folder = folder
-        self._epochs = epochs
+    def __init__(self, pairs: PairData, folder: Path, epochs: int) -> None:
+        self.pairs = pairs
+        self.folder = folder
+        self.epochs = epochs
         self.epoch = 0
 
     @property
     def methods(self) -> Sequence[str]:
-        return self._pairs.methods
+        return self.pairs.methods
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self.pairs)
 
     def __getitem__(self, item: int) -> Item:
         if item >= len(self):
             raise IndexError(item)
-        number = self.epoch % self._epochs
-        path = self._folder / f"{number:03d}" / f"{item:05d}.npz"
+        epoch = self.epoch % self.epochs
+        path = self.folder / f"{epoch:03d}" / f"{item:05d}.npz"
         try:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-                return torch.from_numpy(file["pair"]), int(file["method"]), int(file["number"])
+                more = [torch.from_numpy(file[k]) for k in sorted(file.files) if k.startswith("more")]
+                return torch.from_numpy(file["pair"]), int(file["method"]), int(file["number"]), *more
         except (OSError, EOFError, KeyError, ValueError, BadZipFile):
-            return self._make(number, item, path)
+            return self._make(epoch, item, path)
 
     def _make(self, epoch: int, item: int, path: Path) -> Item:
-        self._pairs.epoch = epoch
-        made = self._pairs[item]
+        self.pairs.epoch = epoch
+        made = self.pairs[item]
+        more = {f"more{i}": extra.numpy() for i, extra in enumerate(made[3:])}
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.stem}.{os.getpid()}.npz.part")
         with part.open("wb") as file:
-            np.savez(file, pair=made[0].numpy(), method=made[1], number=made[2])
+            np.savez(file, pair=made[0].numpy(), method=made[1], number=made[2], **more)
         part.replace(path)
         return made
+
+    def fill(self, processes: int) -> None:
+        """Make what is missing, ``processes`` at a time; stopped, it goes on where it was."""
+        with ProcessPoolExecutor(processes, get_context("fork"), initializer=_one_thread) as pool:
+            for epoch, _ in enumerate(pool.map(self._fill_epoch, range(self.epochs))):
+                log.info("bank: epoch %d of %d is there", epoch + 1, self.epochs)
+
+    def _fill_epoch(self, epoch: int) -> None:
+        for item in range(len(self)):
+            path = self.folder / f"{epoch:03d}" / f"{item:05d}.npz"
+            if not path.is_file():
+                self._make(epoch, item, path)
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import Dataset
 
 from core.faces.align import similarity, template, warp
 from core.registry import InputSpec
 from core.training.config import NuisanceConfig, TrainConfig
 from core.training.data.crops import STORE_PX, STORE_SCALE, Crops
+from core.training.data.seeded import Item, SeededPairs, stacked
 from core.training.fakes import FaceCrop, fake
 from core.training.nuisance import degrade, finish
 from core.types import RGB
@@ -114,7 +113,6 @@ def make_fake(
     return face, method.make(rng, face, partner)
 
 
-Item = tuple[torch.Tensor, int, int, torch.Tensor]
 CHANGED = 6.0
 
 
@@ -127,39 +125,25 @@ def changed(real: RGB, forged: RGB) -> npt.NDArray[np.uint8]:
     return np.clip(mean * (255.0 / CHANGED), 0, 255).astype(np.uint8)
 
 
-class Pairs(Dataset[Item]):
-    """Item i of epoch e is the same for ever: ``uint8[2, size, size, 3]`` (real, fake), method number, crop number and
-    the map of :func:`changed` (without nuisances)."""
+class Pairs(SeededPairs):
+    """``uint8[2, size, size, 3]`` (real, fake), method number, crop number and the map of :func:`changed` (without
+    nuisances)."""
 
     def __init__(self, crops: Crops, config: TrainConfig) -> None:
+        super().__init__(config)
         self._crops = crops
-        self._config = config
         self._drawer = Drawer(crops, config.data.source_weights, config.data.other_weight)
-        self._methods = sorted(config.fakes)
-        odds = np.array([config.fakes[m] for m in self._methods], dtype=np.float64)
-        self._odds = odds / odds.sum()
-        self.epoch = 0
 
-    @property
-    def methods(self) -> Sequence[str]:
-        return self._methods
-
-    def __len__(self) -> int:
-        return self._config.optim.pairs_per_epoch
-
-    def __getitem__(self, item: int) -> Item:
-        if item >= len(self):
-            raise IndexError(item)
+    def make(self, rng: np.random.Generator) -> Item:
         cfg = self._config
-        rng = np.random.default_rng((cfg.data.seed, self.epoch, item))
         index = self._drawer.draw(rng)
-        number = int(rng.choice(len(self._methods), p=self._odds))
+        number = self.draw_method(rng)
         face, forged = make_fake(rng, self._crops, index, self._methods[number], self._drawer)
         change = jitter(rng, cfg.nuisance, cfg.input.size)
         seed = int(rng.integers(2**63))
         pair = [self._input(seed, image, face, change) for image in (face.pixels, forged)]
         clean = [to_input(image, face.landmarks, cfg.input, change) for image in (face.pixels, forged)]
-        return torch.from_numpy(np.stack(pair)), number, index, torch.from_numpy(changed(*clean))
+        return stacked(pair), number, index, torch.from_numpy(changed(*clean))
 
     def _input(self, seed: int, image: RGB, face: FaceCrop, change: npt.NDArray[np.float64]) -> RGB:
         """Degrade and cut: equal seeds do the same to a real and to its fake."""

@@ -147,7 +147,9 @@ def poisson(inside: RGB, outside: RGB, mask: Mask) -> RGB:
     if w < 8 or h < 8:
         return blend(inside, outside, mask)
     centre = (x + w // 2, y + h // 2)
-    return np.asarray(cv2.seamlessClone(inside, outside, binary, centre, cv2.NORMAL_CLONE), dtype=np.uint8)
+    cloned = cv2.seamlessClone(inside, outside, binary, centre, cv2.NORMAL_CLONE)
+    # The clone also touches pixels beside the mask, in the whole of its bounding box.
+    return np.asarray(np.where(binary[:, :, None] > 0, cloned, outside), dtype=np.uint8)
 
 
 def match_colour(source: RGB, reference: RGB, mask: Mask, strength: float = 1.0) -> RGB:
