@@ -11,7 +11,7 @@ import numpy as np
 import timm
 import torch
 import torch.nn.functional as F
-from timm.layers import HybridEmbed
+from timm.layers.hybrid_embed import HybridEmbed
 from timm.models._efficientnet_builder import decode_arch_def
 from timm.models.efficientnet import EfficientNet
 from timm.models.vision_transformer import VisionTransformer
