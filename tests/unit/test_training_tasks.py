@@ -224,7 +224,7 @@ def test_embedding_needs_a_detector_of_the_same_input() -> None:
     config = _small(read_task(next(f for f in FILES if f.stem == "clip-embedding-bilstm")), frame_detector=None)
     with pytest.raises(ConfigError, match="needs a frame_detector"):
         clip_task.frame_embedder(config)
-    other = _small(config, frame_detector="face-sbi")
+    other = _small(config, frame_detector="face-lite")
     with pytest.raises(ConfigError, match="another input"):
         clip_task.frame_embedder(other)
 
@@ -240,7 +240,7 @@ def test_a_trunk_file_lies_in_the_programs_folder(tmp_path: Path, monkeypatch: p
 
 def test_frames_are_embedded_by_a_shipped_detector() -> None:
     config = read_task(next(f for f in FILES if f.stem == "clip-embedding-bilstm"))
-    config = config.model_copy(update={"frame_detector": "face-sbi", "input": registry.card("face-sbi").input})
+    config = config.model_copy(update={"frame_detector": "face-lite", "input": registry.card("face-lite").input})
     frames = np.random.default_rng(0).integers(0, 256, (2, 160, 160, 3), dtype=np.uint8)
     out = clip_task.frame_embedder(config)(frames)
     assert out.shape == (2, 1281)
@@ -252,7 +252,7 @@ def test_the_train_command_knows_tasks(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(tasks, "run", lambda path, **folders: seen.append(path))
     cli_api.run(FILES[0], data=tmp_path, out=tmp_path, store=tmp_path)
     assert seen == [FILES[0]]
-    assert not tasks.has_task(CONFIGS / "training" / "face-sbi.yaml")
+    assert not tasks.has_task(CONFIGS / "training" / "face-lite.yaml")
     assert not tasks.has_task(tmp_path / "none.yaml")
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -16,6 +14,7 @@ import torch
 from torch.utils.data import Dataset
 
 from core.training.data.seeded import Item, PairData
+from core.training.team import together
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ class Kept(Dataset[Item]):
         if item >= len(self):
             raise IndexError(item)
         epoch = self.epoch % self.epochs
-        path = self.folder / f"{epoch:03d}" / f"{item:05d}.npz"
+        path = self._file(epoch, item)
         try:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 more = [torch.from_numpy(file[k]) for k in sorted(file.files) if k.startswith("more")]
@@ -61,17 +60,23 @@ class Kept(Dataset[Item]):
 
     def fill(self, processes: int) -> None:
         """Make what is missing, ``processes`` at a time; stopped, it goes on where it was."""
-        with ProcessPoolExecutor(processes, get_context("fork"), initializer=_one_thread) as pool:
-            for epoch, _ in enumerate(pool.map(self._fill_epoch, range(self.epochs))):
-                log.info("bank: epoch %d of %d is there", epoch + 1, self.epochs)
+        missing = [
+            (epoch, item, path)
+            for epoch in range(self.epochs)
+            for item in range(len(self))
+            if not (path := self._file(epoch, item)).is_file()
+        ]
+        if missing:
+            log.info("bank: %d of %d pairs are to be made", len(missing), self.epochs * len(self))
+            together(processes, lambda team: self._make_all(missing[team.rank :: team.size]))
 
-    def _fill_epoch(self, epoch: int) -> None:
-        for item in range(len(self)):
-            path = self.folder / f"{epoch:03d}" / f"{item:05d}.npz"
-            if not path.is_file():
-                self._make(epoch, item, path)
+    def _make_all(self, missing: Sequence[tuple[int, int, Path]]) -> None:
+        cv2.setNumThreads(0)
+        torch.set_num_threads(1)
+        for done, (epoch, item, path) in enumerate(missing):
+            self._make(epoch, item, path)
+            if done % 500 == 499:
+                log.info("bank: %d of %d pairs of this process are made", done + 1, len(missing))
 
-
-def _one_thread() -> None:
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
+    def _file(self, epoch: int, item: int) -> Path:
+        return self.folder / f"{epoch:03d}" / f"{item:05d}.npz"
