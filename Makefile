@@ -25,7 +25,7 @@ workbench: $(VENV)/.runtime
 		--server.headless true --browser.gatherUsageStats false
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -m "not browser" $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not browser" $(ARGS)
 
 browser-test: $(VENV)/.dev
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
