@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from core.errors import ConfigError, NotFoundError
 from core.settings import CONFIGS
@@ -35,6 +35,20 @@ class InputSpec(_CardPart):
     via: int | None = Field(default=None, gt=0)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+class AudioSpec(_CardPart):
+    """How a detector that listens wants to be fed: mono windows of ``samples`` at ``sample_rate`` Hz.
+
+    Shorter sound is repeated (``tile``) or followed by silence (``zero``). ``scale`` says whether the whole recording is
+    first divided by its largest magnitude. Neighbouring windows of longer sound share ``overlap`` of their length.
+    """
+
+    sample_rate: int = Field(default=16_000, gt=0)
+    samples: int = Field(gt=0)
+    pad: Literal["tile", "zero"] = "tile"
+    scale: Literal["none", "peak"] = "none"
+    overlap: float = Field(default=0.5, ge=0.0, lt=1.0)
 
 
 class WeightsFile(_CardPart):
@@ -124,7 +138,10 @@ class Golden(_CardPart):
 
 
 class Card(_CardPart):
-    """Everything known about a detector (``configs/detectors/<id>.yaml``)."""
+    """Everything known about a detector (``configs/detectors/<id>.yaml``).
+
+    ``input`` may be left out where ``audio`` is given; then it means nothing.
+    """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     title: str
@@ -134,13 +151,20 @@ class Card(_CardPart):
     architecture: str = Field(description="network name, e.g. a timm model")
     options: dict[str, Any] = Field(default_factory=dict, description="what the implementation wants to know besides")
     summary: str
-    input: InputSpec
+    input: InputSpec = InputSpec(size=1, crop="whole")
+    audio: AudioSpec | None = None
     weights: WeightsSpec
     calibration: Calibration | None = None
     reported: dict[str, str] = Field(default_factory=dict)
     measured: tuple[Metric, ...] = ()
     limits: CardLimits = CardLimits()
     golden: Golden | None = None
+
+    @model_validator(mode="after")
+    def _fed(self) -> Card:
+        if self.audio is None and "input" not in self.model_fields_set:
+            raise ValueError("a card needs input, audio, or both")
+        return self
 
 
 class Member(_CardPart):

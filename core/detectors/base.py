@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from core.errors import ConfigError
 from core.registry import Card, implementation
 from core.types import RGB
 
@@ -32,6 +33,12 @@ def load_detector(card: Card, weights: Path, device: str) -> FrameDetector:
 
     Raises:
         WeightsError: the file does not fit the network.
+        ConfigError: the card is none of a detector that looks at faces or pictures.
     """
     detector: FrameDetector = implementation(card)(card, weights, device)
+    if card.audio is not None or not hasattr(detector, "logits"):
+        raise ConfigError(
+            f"{card.title} does not judge pictures one by one.",
+            hint=f"Take {card.id} out of the members of this preset.",
+        )
     return detector
