@@ -51,7 +51,7 @@ class Sampling(_Part):
 
 
 class FaceSettings(_Part):
-    finder: Literal["mtcnn"] = "mtcnn"
+    finder: Literal["mtcnn", "yunet"] = "mtcnn"
     working_px: int = Field(default=640, ge=160, description="longer side of the copy in which faces are sought")
     min_confidence: Fraction = 0.90
     max_faces: int = Field(default=16, ge=1)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.faces.mtcnn import Candidates, Cascade
-from core.settings import FaceSettings
+from core.settings import FaceSettings, Settings
 from core.types import RGB, Box, Face, Landmarks
 
 Points: TypeAlias = npt.NDArray[np.float64]
@@ -33,6 +33,8 @@ class FaceFinder:
     reliable and the face is left out rather than misaligned. When not one frame of a call shows a face, the picture
     may lie on its side: a few frames are tried in quarter turns, and if that finds faces, all are sought that way.
     """
+
+    turned_confidence = _TURNED_CONFIDENCE
 
     def __init__(self, settings: FaceSettings, device: str) -> None:
         self.settings = settings
@@ -55,19 +57,22 @@ class FaceFinder:
         turns = self._turns(frames)
         if not turns:
             return found
-        turned = self._find([_turn(frame, turns) for frame in frames], _turned_limit(self.settings), None)
+        turned = self._find([_turn(frame, turns) for frame in frames], self._turned_limit(), None)
         return [[_turn_back(face, turns, frame) for face in faces] for faces, frame in zip(turned, frames, strict=True)]
 
     def _turns(self, frames: Sequence[RGB]) -> int:
         """By how many quarter turns, counter-clockwise, the frames must be turned to show faces; 0 where none does."""
         places = np.unique(np.linspace(0, len(frames) - 1, _PROBES).astype(int))
-        limit = _turned_limit(self.settings)
+        limit = self._turned_limit()
         certainty = {}
         for turns in (1, 3, 2):
             probes = self._find([_turn(frames[i], turns) for i in places], limit, None)
             certainty[turns] = sum(max((f.confidence for f in faces), default=0.0) for faces in probes)
         best = max(certainty, key=lambda turns: certainty[turns])
         return best if certainty[best] > 0 else 0
+
+    def _turned_limit(self) -> float:
+        return max(self.settings.min_confidence, self.turned_confidence)
 
     def _find(
         self, frames: Sequence[RGB], min_confidence: float, on_done: Callable[[int], None] | None
@@ -80,13 +85,39 @@ class FaceFinder:
                 candidates = self._cascade(copies, _MIN_WORKING_PX)
             for place, i in enumerate(chunk):
                 here = candidates.pick(candidates.picture == place)
-                faces = _faces(here, frames[i].shape[:2], copies[place].shape[:2])
-                sure = [face for face in faces if face.confidence >= min_confidence]
-                found[i] = _distinct(sure)[: self.settings.max_faces]
+                full, copy = frames[i].shape[:2], copies[place].shape[:2]
+                found[i] = chosen(here, full, copy, min_confidence, self.settings.max_faces)
             done += len(chunk)
             if on_done is not None:
                 on_done(done)
         return found
+
+
+def face_finder(settings: Settings, device: str) -> FaceFinder:
+    """The finder that the settings name.
+
+    Raises:
+        WeightsMissingError: it needs weights that are not on this machine.
+        WeightsError: they are not the right ones.
+    """
+    if settings.faces.finder == "mtcnn":
+        return FaceFinder(settings.faces, device)
+    from core.faces.yunet import YuNetFinder
+    from core.registry import card
+    from core.weights.files import verified
+
+    return YuNetFinder(settings.faces, verified(card("yunet"), settings))
+
+
+def chosen(
+    found: Candidates, full: tuple[int, ...], copy: tuple[int, ...], min_confidence: float, most: int
+) -> list[Face]:
+    """The plausible and sure ones of one picture's candidates, each face once, largest first, at most ``most``.
+
+    ``full`` and ``copy`` are (height, width) of the frame and of the copy that the candidates lie in.
+    """
+    sure = [face for face in _faces(found, full, copy) if face.confidence >= min_confidence]
+    return _distinct(sure)[:most]
 
 
 def plausible(face: Face) -> bool:
@@ -166,10 +197,6 @@ def _shared(a: Box, b: Box) -> float:
 
 def _area(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _turned_limit(settings: FaceSettings) -> float:
-    return max(settings.min_confidence, _TURNED_CONFIDENCE)
 
 
 def _turn(rgb: RGB, turns: int) -> RGB:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.faces.detect import FaceFinder
+from core.faces.detect import face_finder
 from core.faces.track import track
 from core.media.enhance import enhance_for_faces
 from core.media.scenes import cuts
@@ -24,7 +24,7 @@ def find_people(frames: Sequence[Frame], context: Context) -> tuple[tuple[FaceTr
         context.step(count / len(frames), f"{count} of {len(frames)} frames" + (f", {what}" if what else ""))
 
     key = f"faces:{settings.model_dump_json()}"
-    with context.pool.lease(key, lambda device: FaceFinder(settings, device)) as finder:
+    with context.pool.lease(key, lambda device: face_finder(context.settings, device)) as finder:
         found = finder.find(copies, done)
     tracks = track(found, [f.t_s for f in frames], [f.rgb for f in frames], cuts(frames))
     sampled = tuple(SampledFrame(f.index, f.t_s, note) for f, note in zip(frames, notes, strict=True))
