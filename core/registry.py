@@ -40,8 +40,8 @@ class InputSpec(_CardPart):
 class AudioSpec(_CardPart):
     """How a detector that listens wants to be fed: mono windows of ``samples`` at ``sample_rate`` Hz.
 
-    Shorter sound is repeated (``tile``) or followed by silence (``zero``). ``scale`` says whether the whole recording is
-    first divided by its largest magnitude. Neighbouring windows of longer sound share ``overlap`` of their length.
+    Shorter sound is repeated (``tile``) or followed by silence (``zero``). ``scale`` says whether the whole recording
+    is first divided by its largest magnitude. Neighbouring windows of longer sound share ``overlap`` of their length.
     """
 
     sample_rate: int = Field(default=16_000, gt=0)

@@ -41,9 +41,9 @@ _MEDIAN = 9
 class Offset:
     """What distances say about a recording.
 
-    ``lag_frames`` > 0: the sound comes later than the picture, by so many frames of 40 ms. ``confidence`` is how far the
-    best shift stands out: the median over all shifts less the least. ``curve`` float32[31] is the mean distance at shifts
-    of -15 … +15 frames, ``over_time`` float32[T] the confidence frame by frame, smoothed.
+    ``lag_frames`` > 0: the sound comes later than the picture, by so many frames of 40 ms. ``confidence`` is how far
+    the best shift stands out: the median over all shifts less the least. ``curve`` float32[31] is the mean distance at
+    shifts of -15 … +15 frames, ``over_time`` float32[T] the confidence frame by frame, smoothed.
     """
 
     lag_frames: int

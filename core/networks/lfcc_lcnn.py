@@ -17,8 +17,8 @@ _FLOOR = float(torch.finfo(torch.float32).eps)
 
 
 class Lfcc(nn.Module):
-    """Samples float[N, L] to float[N, 60, 1 + L // 160]: 20 cepstra, the first of them replaced by the energy, and their
-    first and second differences. Bank and cosine transform lie in the file."""
+    """Samples float[N, L] to float[N, 60, 1 + L // 160]: 20 cepstra, the first of them replaced by the energy, and
+    their first and second differences. Bank and cosine transform lie in the file."""
 
     def __init__(self) -> None:
         super().__init__()

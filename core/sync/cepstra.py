@@ -30,7 +30,7 @@ def cepstra(pcm: PCM) -> npt.NDArray[np.float32]:
     x = np.append(x[:1], x[1:] - 0.97 * x[:-1])
     frames = 1 + max(0, -(-(len(x) - _WINDOW) // _HOP))
     x = np.pad(x, (0, (frames - 1) * _HOP + _WINDOW - min(len(x), (frames - 1) * _HOP + _WINDOW)))
-    windows = np.lib.stride_tricks.sliding_window_view(x, _WINDOW)[:: _HOP][:frames]
+    windows = np.lib.stride_tricks.sliding_window_view(x, _WINDOW)[::_HOP][:frames]
     power = np.abs(np.fft.rfft(windows, _FFT)) ** 2 / _FFT
     energy = np.log(_positive(power.sum(axis=1)))
     bands = np.log(_positive(power @ _mel_bands().T))

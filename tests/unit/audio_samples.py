@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,10 @@ def sounds(count: int, samples: int, seed: int = 0) -> np.ndarray:
     time = np.arange(samples) / 16_000
     rows = []
     for _ in range(count):
-        tones = [np.sin(2 * np.pi * f * time + p) for f, p in zip(rng.uniform(90, 3500, 6), rng.uniform(0, 6, 6))]
+        tones = [
+            np.sin(2 * np.pi * f * time + p)
+            for f, p in zip(rng.uniform(90, 3500, 6), rng.uniform(0, 6, 6), strict=True)
+        ]
         swell = 0.6 + 0.4 * np.sin(2 * np.pi * rng.uniform(1, 6) * time)
         rows.append(0.05 * swell * np.sum(tones, axis=0) + 0.01 * rng.standard_normal(samples))
     return np.asarray(rows, np.float32)
@@ -107,7 +111,7 @@ class Graphs(Voice):
     def pool(self, name: str, x: Tensor, keep: int) -> Tensor:
         score = torch.sigmoid(self.linear(f"{name}.proj", x))[..., 0]
         picked = []
-        for item, s in zip(x, score):
+        for item, s in zip(x, score, strict=True):
             best = sorted(range(len(s)), key=lambda i: -float(s[i]))[:keep]
             picked.append(torch.stack([item[i] * s[i] for i in best]))
         return torch.stack(picked)
@@ -122,7 +126,7 @@ class Aasist(Graphs):
         self.normal("master1", 1, 1, width, std=0.3)
         self.normal("master2", 1, 1, width, std=0.3)
         self.norm("first_bn", 1)
-        for i, (before, after) in enumerate(zip(widths, widths[1:])):
+        for i, (before, after) in enumerate(pairwise(widths)):
             self.make_block(f"encoder.{i}.0", before, after, "conv1", project=before != after)
             if i:
                 self.norm(f"encoder.{i}.0.bn1", before)
@@ -131,7 +135,11 @@ class Aasist(Graphs):
         for way in "12":
             for step, before in (("1", width), ("2", 32)):
                 self.make_mixed(f"HtrgGAT_layer_ST{way}{step}", before)
-        for name, before in (("pool_S", width), ("pool_T", width), *((f"pool_h{n}", 32) for n in ("S1", "T1", "S2", "T2"))):
+        for name, before in (
+            ("pool_S", width),
+            ("pool_T", width),
+            *((f"pool_h{n}", 32) for n in ("S1", "T1", "S2", "T2")),
+        ):
             self.full(f"{name}.proj", 1, before)
         self.full("out_layer", 2, 160)
 
@@ -140,7 +148,14 @@ class Aasist(Graphs):
             self.normal(f"{name}.att_weight{kind}", 32, 1, std=20.0)
         for part in ("proj_type1", "proj_type2"):
             self.full(f"{name}.{part}", before, before)
-        for part in ("att_proj", "att_projM", "proj_with_att", "proj_without_att", "proj_with_attM", "proj_without_attM"):
+        for part in (
+            "att_proj",
+            "att_projM",
+            "proj_with_att",
+            "proj_without_att",
+            "proj_with_attM",
+            "proj_without_attM",
+        ):
             self.full(f"{name}.{part}", 32, before)
         self.norm(f"{name}.bn", 32)
 
@@ -176,7 +191,7 @@ class Aasist(Graphs):
             t, b = self.pool(f"pool_hT{way}", t, self.keep[3]), self.pool(f"pool_hS{way}", b, self.keep[2])
             more = self.mixed(f"HtrgGAT_layer_ST{way}2", t, b, m)
             ways.append((t + more[0], b + more[1], m + more[2]))
-        t, b, m = (torch.max(p, q) for p, q in zip(*ways))
+        t, b, m = (torch.max(p, q) for p, q in zip(*ways, strict=True))
         parts = [t.abs().max(dim=1).values, t.mean(dim=1), b.abs().max(dim=1).values, b.mean(dim=1), m[:, 0]]
         return self.linear("out_layer", torch.cat(parts, dim=1))
 
@@ -187,7 +202,7 @@ class RawGat(Graphs):
         widths = (1, 32, 32, 64, 64, 64, 64)
         self.norm("first_bn", 1)
         for branch in ("encoder1", "encoder2"):
-            for i, (before, after) in enumerate(zip(widths, widths[1:])):
+            for i, (before, after) in enumerate(pairwise(widths)):
                 name = f"{branch}.{i}.0"
                 self.make_block(name, before, after, "conv1" if i else "conv_1", project=before != after and i > 0)
                 if i:

@@ -90,7 +90,7 @@ def test_a_file_of_the_published_layout_gives_the_points_of_the_reference(tmp_pa
 
 def test_subsets_name_each_point_once() -> None:
     for numbers, count in ((IBUG_68, 68), (LIPS_OUTER, 20), (LIPS_INNER, 20)):
-        assert len(set(numbers)) == len(numbers) == count and 0 <= min(numbers) and max(numbers) < 468
+        assert len(set(numbers)) == len(numbers) == count and min(numbers) >= 0 and max(numbers) < 468
     assert not set(LIPS_OUTER) & set(LIPS_INNER)
     assert set(IBUG_68[48:60]) <= set(LIPS_OUTER) and set(IBUG_68[60:]) <= set(LIPS_INNER)
     mesh = np.arange(468 * 3, dtype=np.float32).reshape(1, 468, 3)

@@ -81,7 +81,7 @@ def test_who_listens_is_no_member_for_pictures(tmp_path: Path) -> None:
         load_detector(card_for("rawnetlite", file), file, "cpu")
     assert "members" in caught.value.hint
     with pytest.raises(ConfigError, match="how it listens"):
-        load_audio_detector(card("face-sbi"), file, "cpu")
+        load_audio_detector(card("classnseg-face2face"), file, "cpu")
 
 
 def test_wrong_windows_are_refused(tmp_path: Path) -> None:
