@@ -6,7 +6,6 @@ with the first face.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,7 +174,7 @@ class SpeakingDetector(_AudioVisual):
 def grey_centres(crops: RGB) -> npt.NDArray[np.uint8]:
     """The grey inner half of faces uint8[T, 224, 224, 3], uint8[T, 112, 112]."""
     edge = SIDE // 4
-    inner: Sequence[RGB] = crops[:, edge : SIDE - edge, edge : SIDE - edge]
+    inner = crops[:, edge : SIDE - edge, edge : SIDE - edge]
     return np.stack([np.asarray(cv2.cvtColor(np.ascontiguousarray(c), cv2.COLOR_RGB2GRAY), np.uint8) for c in inner])
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from core.errors import WeightsError
 from core.faces.detect import FaceFinder, chosen
@@ -63,10 +65,10 @@ class YuNetFinder(FaceFinder):
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         canvas[: size[1], : size[0]] = cv2.resize(frame, size, interpolation=how)[..., ::-1]
         with self._lock:
-            rows = self._net.detect(canvas)[1]
-        if rows is None:
+            answer: Any = self._net.detect(canvas)[1]
+        if answer is None:
             return []
-        rows = np.asarray(rows, np.float32)
+        rows: npt.NDArray[np.float32] = np.asarray(answer, np.float32)
         boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
         candidates = Candidates(boxes, rows[:, 14], np.zeros(len(rows), np.intp), rows[:, 4:14].reshape(-1, 5, 2))
         return chosen(candidates, (height, width), (size[1], size[0]), min_confidence, self.settings.max_faces)

@@ -100,7 +100,7 @@ SPEC = AudioSpec(samples=1600)
 
 
 def test_short_sound_is_repeated_or_filled_with_silence() -> None:
-    x = np.arange(1, 701, dtype=np.float32) / 1000
+    x = np.arange(1, 701, dtype=np.float32) / np.float32(1000)
     tiled, starts = cut(x, 16_000, SPEC)
     np.testing.assert_array_equal(tiled[0], np.concatenate([x, x, x[:200]]))
     assert starts.tolist() == [0.0]
