@@ -35,10 +35,11 @@ def load_detector(card: Card, weights: Path, device: str) -> FrameDetector:
         WeightsError: the file does not fit the network.
         ConfigError: the card is none of a detector that looks at faces or pictures.
     """
-    detector: FrameDetector = implementation(card)(card, weights, device)
-    if card.audio is not None or not hasattr(detector, "logits"):
+    kind = implementation(card)
+    if card.audio is not None or not hasattr(kind, "logits"):
         raise ConfigError(
             f"{card.title} does not judge pictures one by one.",
             hint=f"Take {card.id} out of the members of this preset.",
         )
+    detector: FrameDetector = kind(card, weights, device)
     return detector

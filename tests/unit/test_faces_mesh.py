@@ -10,10 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.errors import WeightsError, WeightsMissingError
+from core.detectors.base import load_detector
+from core.errors import ConfigError, WeightsError, WeightsMissingError
 from core.faces.detect import FaceFinder, face_finder
 from core.faces.mesh import IBUG_68, LIPS_INNER, LIPS_OUTER, FaceMesher, cut_face, in_steady_crop, landmarks_68, lips
 from core.faces.yunet import YuNetFinder
+from core.registry import card
 from core.settings import FaceSettings, build_settings
 from core.types import Face
 from tests.unit.plugin_samples import Reference, card_for, fed, pictures
@@ -143,3 +145,9 @@ def test_a_face_in_each_frame_is_asked_for(tmp_path: Path) -> None:
     np.testing.assert_allclose(mesher.of_faces([frame], [face]), want, rtol=1e-4, atol=1e-2)
     with pytest.raises(ValueError):
         mesher.of_faces([frame, frame], [face])
+
+
+@pytest.mark.parametrize("name", ["yunet", "face-mesh", "syncnet-v2", "lr-asd"])
+def test_helpers_are_no_members_of_a_preset(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="does not judge pictures"):
+        load_detector(card(name), tmp_path / "not opened", "cpu")
