@@ -13,6 +13,7 @@ from core.pipeline import analyse
 from core.registry import card, detector_ids, ensemble, ensemble_ids
 from core.settings import SHIPPED_WEIGHTS, Settings, build_settings
 from core.training.export import golden_input
+from core.training.fakes.generator import FOLDER, VARIANTS
 from core.types import Analysis, Label, Status
 from core.weights.files import file_sha256, verified
 
@@ -56,8 +57,12 @@ def test_presets_name_detectors_that_are_there(name: str) -> None:
 
 
 def test_weights_are_safetensors_with_a_manifest_entry_each() -> None:
-    files = {p.name for p in SHIPPED_WEIGHTS.iterdir()} - {"manifest.json", "README.md"}
+    files = {p.name for p in SHIPPED_WEIGHTS.iterdir() if p.is_file()} - {"manifest.json", "README.md"}
     assert files == {card(name).weights.file for name in SHIPPED}
+
+
+def test_generators_are_shipped_by_their_names() -> None:
+    assert {p.name for p in FOLDER.iterdir()} == {f"{name}.safetensors" for name in VARIANTS}
     assert all(Path(name).suffix == ".safetensors" for name in files)
 
 

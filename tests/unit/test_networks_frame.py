@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -46,7 +48,7 @@ def test_the_frequency_network_sees_no_colour() -> None:
 
 def test_a_patch_of_the_gate_sees_few_pixels() -> None:
     torch.manual_seed(0)
-    net = create("patch-gate").eval()
+    net: Any = create("patch-gate").eval()
     x = torch.rand(1, 3, SIZE, SIZE)
     other = x.clone()
     other[:, :, 80, 80] += 1.0

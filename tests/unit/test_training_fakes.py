@@ -98,3 +98,14 @@ def test_soft_masks_stay_between_zero_and_one() -> None:
         assert soft.min() >= 0.0
         assert soft.max() <= 1.0
         assert 0.05 < soft.mean() < 0.9
+
+
+def test_a_gradient_domain_blend_changes_the_mask_and_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    outside = cv2.resize(rng.integers(60, 200, (6, 6, 3), dtype=np.uint8), (96, 96), interpolation=cv2.INTER_CUBIC)
+    inside = cv2.resize(rng.integers(60, 200, (12, 12, 3), dtype=np.uint8), (96, 96), interpolation=cv2.INTER_CUBIC)
+    mask = np.zeros((96, 96), dtype=np.float32)
+    cv2.circle(mask, (50, 44), 24, 1.0, -1)
+    apart = np.abs(geo.poisson(inside, outside, mask).astype(int) - outside).max(axis=2)
+    assert apart[mask == 0].max() == 0
+    assert apart[40:48, 46:54].mean() > 5

@@ -147,8 +147,8 @@ def poisson(inside: RGB, outside: RGB, mask: Mask) -> RGB:
     if w < 8 or h < 8:
         return blend(inside, outside, mask)
     centre = (x + w // 2, y + h // 2)
-    cloned = cv2.seamlessClone(inside, outside, binary, centre, cv2.NORMAL_CLONE)
-    # The clone also touches pixels beside the mask, in the whole of its bounding box.
+    # The clone writes into its mask, and touches pixels beside it in the whole of its bounding box.
+    cloned = cv2.seamlessClone(inside, outside, binary.copy(), centre, cv2.NORMAL_CLONE)
     return np.asarray(np.where(binary[:, :, None] > 0, cloned, outside), dtype=np.uint8)
 
 
