@@ -59,11 +59,11 @@ def test_presets_name_detectors_that_are_there(name: str) -> None:
 def test_weights_are_safetensors_with_a_manifest_entry_each() -> None:
     files = {p.name for p in SHIPPED_WEIGHTS.iterdir() if p.is_file()} - {"manifest.json", "README.md"}
     assert files == {card(name).weights.file for name in SHIPPED}
+    assert all(Path(name).suffix == ".safetensors" for name in files)
 
 
 def test_generators_are_shipped_by_their_names() -> None:
     assert {p.name for p in FOLDER.iterdir()} == {f"{name}.safetensors" for name in VARIANTS}
-    assert all(Path(name).suffix == ".safetensors" for name in files)
 
 
 def test_the_real_example_is_not_called_fake(results: dict[str, Analysis]) -> None:
