@@ -102,8 +102,8 @@ def test_soft_masks_stay_between_zero_and_one() -> None:
 
 def test_a_gradient_domain_blend_changes_the_mask_and_nothing_else() -> None:
     rng = np.random.default_rng(0)
-    outside = cv2.resize(rng.integers(60, 200, (6, 6, 3), dtype=np.uint8), (96, 96), interpolation=cv2.INTER_CUBIC)
-    inside = cv2.resize(rng.integers(60, 200, (12, 12, 3), dtype=np.uint8), (96, 96), interpolation=cv2.INTER_CUBIC)
+    coarse = [rng.integers(60, 200, (cells, cells, 3), dtype=np.uint8) for cells in (6, 12)]
+    outside, inside = (np.asarray(cv2.resize(c, (96, 96), interpolation=cv2.INTER_CUBIC), np.uint8) for c in coarse)
     mask = np.zeros((96, 96), dtype=np.float32)
     cv2.circle(mask, (50, 44), 24, 1.0, -1)
     apart = np.abs(geo.poisson(inside, outside, mask).astype(int) - outside).max(axis=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import Any
 
 import cv2
 import pytest
@@ -42,7 +43,7 @@ def test_the_start_still_knows_imagenet() -> None:
     """A cat of scikit-image lands among the classifier's cats (281 to 285 of 1,000)."""
     from skimage import data
 
-    net = timm.create_model("tf_efficientnet_lite0")
+    net: Any = timm.create_model("tf_efficientnet_lite0")
     pretrained.load_lite(net)
     state = torch.load(pretrained._lite_file(), map_location="cpu", weights_only=True)
     with torch.no_grad():
@@ -56,7 +57,7 @@ def test_the_start_still_knows_imagenet() -> None:
 
 @needs_package
 def test_the_trunk_of_a_hybrid_takes_the_same_weights() -> None:
-    net = create("vit-tiny-hybrid")
+    net: Any = create("vit-tiny-hybrid")
     pretrained.load_lite(net)
     state = torch.load(pretrained._lite_file(), map_location="cpu", weights_only=True)
     assert torch.equal(net.trunk.conv_stem.weight, state["_conv_stem.weight"])
