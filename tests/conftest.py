@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,11 @@ def samples(media_dir: Path) -> Samples:
 def own_main_module(monkeypatch: pytest.MonkeyPatch) -> None:
     """Streamlit puts its page in the place of the main module; a process spawned later would run that page."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Hostile names end up in captured logs; between the processes of a run only valid text can be sent."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "replace").decode()) for name, text in report.sections]
+    return report
