@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import torch
 
 from core.training.fakes import geometry as geo
 from core.training.fakes.base import FaceCrop
-from core.training.fakes.generator import load_generator
 from core.types import RGB
 
 TRAINED_ON = ("transposed-8", "nearest-8", "bilinear-4")
@@ -31,6 +29,10 @@ def render(rng: np.random.Generator, image: RGB, variant: str, share: float, flo
     Raises:
         WeightsMissingError: the generator has not been trained.
     """
+    import torch
+
+    from core.training.fakes.generator import load_generator
+
     size = image.shape[0]
     side = max(48, round(min(size * share, MOST_PX) / 8) * 8)
     how = cv2.INTER_AREA if side < size else cv2.INTER_LINEAR
