@@ -21,7 +21,7 @@ def test_the_demo_shows_what_is_here(demo_server, size, scheme):
     with open_page(f"{demo_server.url}/detectors", size, scheme) as (page, watch):
         page.locator("#um-detectors article").first.wait_for()
         assert page.locator("#um-detectors article").count() >= len(registry.detector_ids())
-        page.get_by_role("heading", name=title()).wait_for()
+        page.get_by_role("heading", name=title(), exact=True).wait_for()
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it is wider than the screen"
         shoot(page, f"demo-{size}-{scheme}-detectors")
         watch.assert_clean()
