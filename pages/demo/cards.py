@@ -232,7 +232,7 @@ def _measured(card: Card) -> str:
         for m in card.measured
     )
     return (
-        '<table class="um-table"><caption>Measured</caption><thead><tr><th>Measure</th><th>Value</th>'
+        '<table class="um-table um-figures"><caption>Measured</caption><thead><tr><th>Measure</th><th>Value</th>'
         f"<th>95% interval</th><th>n</th><th>Data</th></tr></thead><tbody>{rows}</tbody></table>"
     )
 
