@@ -17,8 +17,7 @@ from core.networks.rawgat import RawGatSt
 from core.networks.rawnetlite import RawNetLite
 from core.registry import AudioSpec, Card, implementation
 from core.types import PCM
-from core.weights.keymap import key_map
-from core.weights.keys import load_file_strictly
+from core.weights.loading import loaded, memory_bytes
 
 
 class AudioDetector(ABC):
@@ -31,9 +30,7 @@ class AudioDetector(ABC):
 
     def __init__(self, card: Card, weights: Path, device: str) -> None:
         self.card, self.device, self.spec = card, device, audio_spec(card)
-        self.network = self.build()
-        load_file_strictly(self.network, weights, key_map(card.weights.key_map))
-        self.network.float().eval().to(device)
+        self.network = loaded(self.build(), card, weights, device)
 
     @abstractmethod
     def build(self) -> torch.nn.Module:
@@ -61,8 +58,7 @@ class AudioDetector(ABC):
     @property
     def memory_bytes(self) -> int:
         """Memory that the loaded network holds."""
-        tensors = [*self.network.parameters(), *self.network.buffers()]
-        return sum(t.numel() * t.element_size() for t in tensors)
+        return memory_bytes(self.network)
 
 
 class AasistDetector(AudioDetector):

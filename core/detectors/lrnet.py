@@ -16,8 +16,7 @@ from core.detectors.network import companion
 from core.errors import ConfigError
 from core.networks.lrnet import LANDMARKS, LrNet
 from core.registry import Card
-from core.weights.keymap import key_map
-from core.weights.keys import load_file_strictly
+from core.weights.loading import loaded, memory_bytes
 
 SIDE_PX = 400.0
 
@@ -30,17 +29,12 @@ class LandmarkDetector:
         if not isinstance(block, int) or block < 2:
             raise ConfigError(f"The card of {card.title} needs options.block.", hint="It is a number of frames.")
         self.card, self.device, self.block = card, device, block
-        names = key_map(card.weights.key_map)
-        self.places, self.moves = LrNet(), LrNet()
-        load_file_strictly(self.places, weights, names)
-        load_file_strictly(self.moves, companion(card, weights, card.weights.more[0].file), names)
-        for net in (self.places, self.moves):
-            net.float().eval().to(device)
+        self.places = loaded(LrNet(), card, weights, device)
+        self.moves = loaded(LrNet(), card, companion(card, weights, card.weights.more[0].file), device)
 
     @property
     def memory_bytes(self) -> int:
-        tensors = [*self.places.state_dict().values(), *self.moves.state_dict().values()]
-        return sum(t.numel() * t.element_size() for t in tensors)
+        return memory_bytes(self.places, self.moves)
 
     @torch.inference_mode()
     def p_fake(self, points: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

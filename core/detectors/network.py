@@ -17,6 +17,7 @@ from core.types import RGB
 from core.weights.files import file_sha256, short
 from core.weights.keymap import key_map
 from core.weights.keys import load_file_strictly
+from core.weights.loading import memory_bytes
 
 
 class NetworkDetector(FrameDetector):
@@ -69,8 +70,7 @@ class NetworkDetector(FrameDetector):
 
     @property
     def memory_bytes(self) -> int:
-        tensors = [*self.network.parameters(), *self.network.buffers()]
-        return sum(t.numel() * t.element_size() for t in tensors)
+        return memory_bytes(self.network)
 
 
 def companion(card: Card, weights: Path, file: str) -> Path:

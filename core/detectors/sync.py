@@ -20,8 +20,7 @@ from core.registry import Card
 from core.sync.cepstra import SR_HZ, cepstra
 from core.sync.crops import SIDE
 from core.types import PCM, RGB
-from core.weights.keymap import key_map
-from core.weights.keys import load_file_strictly
+from core.weights.loading import loaded, memory_bytes
 
 Floats = npt.NDArray[np.float32]
 
@@ -59,8 +58,7 @@ class _AudioVisual:
     @property
     def memory_bytes(self) -> int:
         """Memory that the loaded network holds."""
-        tensors = [*self.network.parameters(), *self.network.buffers()]
-        return sum(t.numel() * t.element_size() for t in tensors)
+        return memory_bytes(self.network)
 
 
 class SyncNetDetector(_AudioVisual):
@@ -72,9 +70,7 @@ class SyncNetDetector(_AudioVisual):
 
     def __init__(self, card: Card, weights: Path, device: str) -> None:
         self.card, self.device = card, device
-        self.network: SyncNet = SyncNet()
-        load_file_strictly(self.network, weights, key_map(card.weights.key_map))
-        self.network.float().eval().to(device)
+        self.network: SyncNet = loaded(SyncNet(), card, weights, device)
 
     def distances(self, video_crops: RGB, audio: PCM) -> Floats:
         """How far lips and speech are apart, float32[T, 31].
@@ -148,9 +144,7 @@ class SpeakingDetector(_AudioVisual):
 
     def __init__(self, card: Card, weights: Path, device: str) -> None:
         self.card, self.device = card, device
-        self.network: LrAsd = LrAsd()
-        load_file_strictly(self.network, weights, key_map(card.weights.key_map))
-        self.network.float().eval().to(device)
+        self.network: LrAsd = loaded(LrAsd(), card, weights, device)
 
     @torch.inference_mode()
     def speaking(self, video_crops: RGB, audio: PCM) -> Floats:

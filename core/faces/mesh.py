@@ -16,8 +16,7 @@ import torch
 from core.networks.face_mesh import POINTS, SIDE, FaceMeshNet
 from core.registry import Card
 from core.types import RGB, Box, Face
-from core.weights.keymap import key_map
-from core.weights.keys import load_file_strictly
+from core.weights.loading import loaded, memory_bytes
 
 Mesh = npt.NDArray[np.float32]
 
@@ -48,14 +47,12 @@ class FaceMesher:
 
     def __init__(self, card: Card, weights: Path, device: str) -> None:
         self.card, self.device = card, device
-        self.network = FaceMeshNet()
-        load_file_strictly(self.network, weights, key_map(card.weights.key_map))
-        self.network.float().eval().to(device)
+        self.network = loaded(FaceMeshNet(), card, weights, device)
 
     @property
     def memory_bytes(self) -> int:
         """Memory that the loaded network holds."""
-        return sum(p.numel() * p.element_size() for p in self.network.parameters())
+        return memory_bytes(self.network)
 
     @torch.inference_mode()
     def look(self, crops: RGB) -> tuple[Mesh, npt.NDArray[np.float32]]:
