@@ -87,17 +87,17 @@ def _compress(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
     """At most one kind; H.265 is rare because its encoder takes the longest."""
     out = rgb
     kind = rng.random()
-    if kind < 0.45 * strength:
+    if kind < 0.35 * strength:
         out = jpeg(out, int(rng.integers(int(95 - 60 * strength), 98)))
         if rng.random() < 0.3:
             out = jpeg(rescale(rng, out, rng.uniform(0.6, 1.0)), int(rng.integers(50, 98)))
-    elif kind < 0.57 * strength:
+    elif kind < 0.45 * strength:
         out = webp(out, int(rng.integers(int(90 - 55 * strength), 96)))
-    elif kind < 0.71 * strength:
+    elif kind < 0.75 * strength:
         out = h264(out, int(rng.integers(18, 19 + int(18 * strength))))
-    elif kind < 0.73 * strength:
+    elif kind < 0.78 * strength:
         out = h265(out, int(rng.integers(20, 21 + int(16 * strength))))
-    elif kind < 0.85 * strength:
+    elif kind < 0.9 * strength:
         out = social(rng, out, strength)
     return out
 
