@@ -18,10 +18,11 @@ import torch
 from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from torchvision.ops import batched_nms, box_iou
 
-from core.types import RGB
+from core.types import RGB, Box
 
 Array: TypeAlias = npt.NDArray[np.float32]
 Index: TypeAlias = npt.NDArray[np.intp]
+_Cells: TypeAlias = tuple[Array, Array, Array, Index]  # boxes, shifts, scores, pictures
 
 _CELL, _STRIDE = 12, 2
 _FRAME = 4  # grey px round every pyramid level, so that a face that fills or leaves the picture is proposed too
@@ -31,6 +32,7 @@ _PYRAMID_FACTOR = 0.709
 _PROPOSE, _REFINE, _ACCEPT = 0.6, 0.7, 0.7  # score a candidate needs to pass P-, R- and O-Net
 _MAX_CANDIDATES = 1024  # per picture after the first network: bounds the time that noise and foliage can cost
 _NET_BATCH = 512
+_REACH = 2.0  # levels whose cell is at most this many times larger or smaller than a face may propose it
 # Second looks of the last network: (right, down, zoom) in parts of the box, and whether mirrored.
 _VIEWS = (
     ((0.0, 0.0, 1.0), False),
@@ -58,6 +60,16 @@ class Candidates:
         return Candidates(self.boxes[keep], self.scores[keep], self.picture[keep], self.landmarks[keep])
 
 
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where to look in some of the pictures: ``box`` in px, for faces of ``smallest`` to ``largest`` px a side."""
+
+    pictures: tuple[int, ...]
+    box: Box
+    smallest: float
+    largest: float
+
+
 class Cascade:
     """P-, R- and O-Net on one device. Not safe for threads by itself."""
 
@@ -72,33 +84,49 @@ class Cascade:
     @torch.inference_mode()
     def __call__(self, pictures: Sequence[RGB], min_face_px: float) -> Candidates:
         """Find faces in pictures uint8[H, W, 3] of one size, none shorter than ``min_face_px``."""
-        found = self._propose(pictures, min_face_px)
+        scales = _scales(pictures[0].shape[:2], min_face_px)
+        cells = [_cells(*self._level(pictures, scale)) for scale in scales]
+        return self._settle(pictures, cells)
+
+    @torch.inference_mode()
+    def near(self, pictures: Sequence[RGB], regions: Sequence[Region], min_face_px: float) -> Candidates:
+        """As calling it, but only what lies in the regions: there the first network meets the very pixels that it
+        meets in a search of the whole picture, so the same faces are proposed, and settled in the same way."""
+        cells = []
+        for scale in _scales(pictures[0].shape[:2], min_face_px):
+            for region in regions:
+                if region.smallest / _REACH <= _CELL / scale <= region.largest * _REACH:
+                    seen = [pictures[i] for i in region.pictures]
+                    scores, shifts, corner, step = self._level(seen, scale, region.box)
+                    *found, place = _cells(scores, shifts, corner, step)
+                    cells.append((*found, np.asarray(region.pictures, np.intp)[place]))
+        return self._settle(pictures, cells)
+
+    def _settle(self, pictures: Sequence[RGB], cells: list[_Cells]) -> Candidates:
+        """From what the first network noticed at every level to faces."""
+        if not cells:
+            return _nothing()
+        boxes, shifts, scores, picture = (np.concatenate(part) for part in zip(*cells, strict=True))
+        keep = _strongest(_separate(boxes, scores, picture, 0.7), picture, len(pictures))
+        proposed = _shifted(boxes[keep], shifts[keep])
+        found = Candidates(proposed, scores[keep], picture[keep], _no_landmarks(len(keep)))
         found = self._refine(pictures, found)
         found = self._accept(pictures, found)
         return self._confirm(pictures, found)
 
-    def _propose(self, pictures: Sequence[RGB], min_face_px: float) -> Candidates:
-        levels = [self._level(pictures, scale) for scale in _scales(pictures[0].shape[:2], min_face_px)]
-        if not levels:
-            return _nothing()
-        cells, shifts, scores, picture = (np.concatenate(part) for part in zip(*levels, strict=True))
-        keep = _strongest(_separate(cells, scores, picture, 0.7), picture, len(pictures))
-        boxes = _shifted(cells[keep], shifts[keep])
-        return Candidates(boxes, scores[keep], picture[keep], _no_landmarks(len(keep)))
-
-    def _level(self, pictures: Sequence[RGB], scale: float) -> tuple[Array, Array, Array, Index]:
+    def _level(
+        self, pictures: Sequence[RGB], scale: float, box: Box | None = None
+    ) -> tuple[Array, Array, tuple[int, int], tuple[float, float]]:
+        """P-Net on one level of the pyramid, or on what ``box`` covers of it: scores [N, h, w], shifts [N, 4, h, w],
+        the level's px (x, y) at which the first cell begins, and how many px of the picture one of them is."""
         height, width = pictures[0].shape[:2]
         size = (int(np.ceil(width * scale)), int(np.ceil(height * scale)))
-        shrunk = np.stack([_framed(_resize(picture, size)) for picture in pictures])
+        step = (width / size[0], height / size[1])
+        levels = [_framed(_resize(picture, size)) for picture in pictures]
+        x0, y0, x1, y1 = (0, 0, *levels[0].shape[1::-1]) if box is None else _window(box, step, levels[0].shape)
+        shrunk = np.stack([level[y0:y1, x0:x1] for level in levels])
         shift, probability = self._nets[0](self._tensor(shrunk))
-        score = probability[:, 1].cpu().numpy()
-        picture, row, column = np.nonzero(score >= _PROPOSE)
-        step = np.array([width / size[0], height / size[1]] * 2, dtype=np.float32)
-        corner = np.stack([column, row], axis=1).astype(np.float32) * _STRIDE - _FRAME
-        cells = np.concatenate([corner, corner + _CELL], axis=1) * step
-        shifts, scores = shift.cpu().numpy()[picture, :, row, column], score[picture, row, column]
-        keep = _separate(cells, scores, picture, 0.5)
-        return cells[keep], shifts[keep], scores[keep], picture[keep]
+        return probability[:, 1].cpu().numpy(), shift.cpu().numpy(), (x0 - _FRAME, y0 - _FRAME), step
 
     def _refine(self, pictures: Sequence[RGB], found: Candidates) -> Candidates:
         if not len(found.boxes):
@@ -154,6 +182,27 @@ def _scales(shape: tuple[int, int], min_face_px: float) -> list[float]:
         scales.append(scale)
         scale *= _PYRAMID_FACTOR
     return scales
+
+
+def _window(box: Box, step: tuple[float, float], level: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """The part of a framed level that shows ``box``, a cell more on each side. It begins at even px, where P-Net's
+    strides begin in the whole level too."""
+    low = [max(0, (int(box[i] / step[i]) + _FRAME - _CELL) // 2 * 2) for i in (0, 1)]
+    high = [int(np.ceil(box[2 + i] / step[i])) + _FRAME + _CELL for i in (0, 1)]
+    height, width = level[:2]
+    low = [min(low[0], max(0, width - _CELL) // 2 * 2), min(low[1], max(0, height - _CELL) // 2 * 2)]
+    high = [low[i] + -(-(high[i] - low[i]) // 2) * 2 for i in (0, 1)]
+    return low[0], low[1], min(max(high[0], low[0] + _CELL), width), min(max(high[1], low[1] + _CELL), height)
+
+
+def _cells(scores: Array, shifts: Array, first: tuple[int, int], step: tuple[float, float]) -> _Cells:
+    """What P-Net takes for faces, those overlapping a better one left out."""
+    picture, row, column = np.nonzero(scores >= _PROPOSE)
+    corner = np.stack([column, row], axis=1).astype(np.float32) * _STRIDE + np.asarray(first, dtype=np.float32)
+    boxes = np.concatenate([corner, corner + _CELL], axis=1) * np.array([*step, *step], dtype=np.float32)
+    score = scores[picture, row, column]
+    keep = _separate(boxes, score, picture, 0.5)
+    return boxes[keep], shifts[picture, :, row, column][keep], score[keep], picture[keep]
 
 
 def _resize(rgb: RGB, size: tuple[int, int]) -> RGB:

@@ -16,9 +16,7 @@ SYNC_FPS = 25.0
 MOST_PEOPLE = 4  # following lips costs seconds a person
 
 
-def compare_sound_and_lips(
-    material: Material, tracks: Sequence[FaceTrack], context: Context
-) -> tuple[SyncCurve, ...]:
+def compare_sound_and_lips(material: Material, tracks: Sequence[FaceTrack], context: Context) -> tuple[SyncCurve, ...]:
     """One curve a person; a single row that says why where the question cannot be asked."""
     audio = material.audio
     if material.ref.kind is MediaKind.IMAGE:
@@ -59,9 +57,7 @@ def _curves(
     return tuple(curves)
 
 
-def _curve(
-    person: FaceTrack, audio: AudioClip, dense: Callable[[tuple[float, float]], Sequence[Frame]]
-) -> SyncCurve:
+def _curve(person: FaceTrack, audio: AudioClip, dense: Callable[[tuple[float, float]], Sequence[Frame]]) -> SyncCurve:
     window = pick_window(person, audio)
     if window is None:
         return _not_applicable("This person is not seen long enough with sound to compare lips and speech.", person.id)
