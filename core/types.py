@@ -188,15 +188,6 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class DetectorOutput:
-    """What a detector returns: uncalibrated P(fake) overall and, where it has them, per frame or per window."""
-
-    p_fake: float
-    per_frame: tuple[float, ...] | None = None
-    segments: tuple[Segment, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Score:
     """One detector's answer about one person (``track_id``) or about the whole medium (``track_id`` None).
 

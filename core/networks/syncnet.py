@@ -58,11 +58,6 @@ class SyncNet(nn.Module):
         return self.speech(cepstra), self.mouths(frames)
 
 
-def parameters_in(network: nn.Module) -> int:
-    """Trained numbers of a network."""
-    return sum(p.numel() for p in network.parameters())
-
-
 def pairwise_distances(mouths: Tensor, speech: Tensor, reach: int) -> Tensor:
     """Distances float[T, 2 * reach + 1] between mouths float[T, W] and speech float[T, W] at shifts -reach … +reach;
     outside the recording there is the zero vector."""

@@ -11,12 +11,8 @@ from core.registry import Card
 from core.settings import CONFIGS, ROOT, SHIPPED_WEIGHTS
 from core.training.cards import card_path, read_card, update_card
 from core.training.config import read_config
+from core.training.dispatch import commands_of
 from core.types import Modality
-
-
-def store_of(out: Path) -> Path:
-    """Where face crops are kept for a run folder: shared by all runs beside it."""
-    return out.parent / "crops"
 
 
 def run(config_path: Path, *, data: Path, out: Path, store: Path, resume: bool = True) -> Path:
@@ -29,12 +25,11 @@ def run(config_path: Path, *, data: Path, out: Path, store: Path, resume: bool =
         store: folder in which face crops are kept.
         resume: go on from the checkpoint in ``out`` if there is one.
     """
-    from core.training import tasks
     from core.training.prepare import prepare
     from core.training.train import train
 
-    if tasks.has_task(config_path):
-        return tasks.run(config_path, data=data, out=out, store=store, resume=resume)
+    if task := commands_of(config_path):
+        return task.run(config_path, data=data, out=out, store=store, resume=resume)
     config = read_config(config_path)
     return train(config, prepare(config, data, store), out, resume=resume)
 
@@ -50,6 +45,8 @@ def export(config_path: Path, *, out: Path) -> Card:
     """Write weights, manifest entry and card of the run in ``out``."""
     from core.training.export import export as write
 
+    if task := commands_of(config_path):
+        return task.export(config_path, out=out)
     return write(read_config(config_path), out, config_file=config_path.as_posix())
 
 
@@ -58,6 +55,8 @@ def calibrate(config_path: Path, *, data: Path, store: Path) -> Card:
     from core.training.calibrate import calibrate as fit
     from core.training.calibrate import calibration_set
 
+    if task := commands_of(config_path):
+        return task.calibrate(config_path, data=data, store=store)
     config = read_config(config_path)
     path = card_path(config.id)
     known = calibration_set(config, data, store)
@@ -69,6 +68,8 @@ def evaluate(config_path: Path, *, data: Path, store: Path, html: Path) -> Card:
     from core.training.evaluate import evaluate as measure
     from core.training.evaluate import write
 
+    if task := commands_of(config_path):
+        return task.evaluate(config_path, data=data, store=store, html=html)
     command = f"python -m core.cli evaluate {config_path.as_posix()}"
     found = measure(read_config(config_path), data, store, command=command)
     write(found, html)

@@ -1,4 +1,4 @@
-"""Whose face it is: a file of the published layout against a reference, crops, and how a track stays with one person."""
+"""Whose face it is: a file of the published layout against a reference, crops, and what a track says."""
 
 from __future__ import annotations
 

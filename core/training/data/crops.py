@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +133,3 @@ def _row(item: Item, facts: dict[str, Any]) -> CropRow:
     points = tuple((float(x), float(y)) for x, y in facts["points"])
     shared = {k: getattr(item, k) for k in ("sha256", "fake", "method", "source", "identity", "split", "modality")}
     return CropRow(t_s=facts["t_s"], face_px=facts["face_px"], points=points, **shared)
-
-
-def row_facts(row: CropRow) -> dict[str, Any]:
-    """The row as plain values, for reports."""
-    return asdict(row)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from core.errors import NotFoundError
 from core.training.fakes.animate import Animate
-from core.training.fakes.base import FaceCrop, Fake
+from core.training.fakes.base import FaceCrop, Fake, by_name
 from core.training.fakes.lowres import LowRes
 from core.training.fakes.mouth import Mouth
 from core.training.fakes.parts import Parts
@@ -45,7 +44,4 @@ def fake(name: str) -> Fake:
     Raises:
         NotFoundError: no such method.
     """
-    methods = all_fakes()
-    if name not in methods:
-        raise NotFoundError(f"There is no pseudo-fake '{name}'.", hint=f"There are: {', '.join(methods)}.")
-    return methods[name]
+    return by_name("pseudo-fake", all_fakes(), name)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from core.errors import NotFoundError
 from core.types import RGB
 
 Points: TypeAlias = npt.NDArray[np.float32]
 Mask: TypeAlias = npt.NDArray[np.float32]
+
+Method = TypeVar("Method")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,3 +38,14 @@ class Fake(Protocol):
     def make(self, rng: np.random.Generator, face: FaceCrop, partner: FaceCrop | None = None) -> RGB:
         """The fake as uint8[S, S, 3], same size as ``face``; equal generators give equal pixels."""
         ...
+
+
+def by_name(kind: str, methods: Mapping[str, Method], name: str) -> Method:
+    """A method of a registry; ``kind`` is what its methods are called.
+
+    Raises:
+        NotFoundError: no such method; the hint lists them.
+    """
+    if name not in methods:
+        raise NotFoundError(f"There is no {kind} '{name}'.", hint=f"There are: {', '.join(methods)}.")
+    return methods[name]

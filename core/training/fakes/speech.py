@@ -12,7 +12,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from core.errors import ConfigError, NotFoundError
+from core.errors import ConfigError
+from core.training.fakes.base import by_name
 from core.types import PCM
 
 SR_HZ = 16_000
@@ -171,10 +172,7 @@ def speech_fake(name: str) -> SpeechFake:
     Raises:
         NotFoundError: no such method.
     """
-    methods = all_speech_fakes()
-    if name not in methods:
-        raise NotFoundError(f"There is no pseudo-fake of speech '{name}'.", hint=f"There are: {', '.join(methods)}.")
-    return methods[name]
+    return by_name("pseudo-fake of speech", all_speech_fakes(), name)
 
 
 # --- parts -------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import NotFoundError
+from core.training.fakes.base import by_name
 from core.training.fakes.clips.animated import Animated
 from core.training.fakes.clips.base import Clip, ClipFake
 from core.training.fakes.clips.blended import Flicker, Jitter
@@ -35,7 +35,4 @@ def clip_fake(name: str) -> ClipFake:
     Raises:
         NotFoundError: no such method.
     """
-    methods = all_clip_fakes()
-    if name not in methods:
-        raise NotFoundError(f"There is no pseudo-fake of clips '{name}'.", hint=f"There are: {', '.join(methods)}.")
-    return methods[name]
+    return by_name("pseudo-fake of clips", all_clip_fakes(), name)
