@@ -86,6 +86,22 @@ class CancelledError(WorkbenchError):
     code = "cancelled"
 
 
+class BusyError(WorkbenchError):
+    """The queue is full, or one client asks for more than its share; ``retry_s`` says when to come back."""
+
+    code = "busy"
+
+    def __init__(self, message: str, *, hint: str, retry_s: float = 30.0) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_s = retry_s
+
+
+class AccessError(WorkbenchError):
+    """The caller may not do this, or has not said who it is."""
+
+    code = "access"
+
+
 class InternalError(WorkbenchError):
     """An unexpected fault: the details are in the log under the id that the hint names."""
 

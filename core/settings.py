@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -53,6 +53,9 @@ class Sampling(_Part):
 class FaceSettings(_Part):
     finder: Literal["mtcnn", "yunet"] = "mtcnn"
     working_px: int = Field(default=640, ge=160, description="longer side of the copy in which faces are sought")
+    search_every: int = Field(
+        default=4, ge=1, description="sampled frames of a clip from one searched whole to the next; 1 searches all"
+    )
     min_confidence: Fraction = 0.90
     max_faces: int = Field(default=16, ge=1)
     min_frames: int = Field(default=4, ge=1, description="frames of a clip a person needs to drive the verdict")
@@ -77,6 +80,41 @@ class RuntimeSettings(_Part):
     pool_bytes: int = Field(default=3_000_000_000, gt=0, description="memory that loaded models may hold")
 
 
+class SandboxSettings(_Part):
+    """Whether media are decoded in a process of their own, and what that process may use."""
+
+    enabled: bool | None = Field(default=None, description="None: on in the demo server, off elsewhere")
+    workers: int = Field(default=2, ge=1, le=16)
+    memory_bytes: int = Field(default=4_000_000_000, ge=500_000_000, description="address space of one worker")
+    cpu_s: int = Field(default=240, ge=5, description="processor time for one request")
+    wall_s: float = Field(default=120.0, ge=1.0, description="time for one request")
+    max_files: int = Field(default=128, ge=32)
+
+
+class FetchSettings(_Part):
+    """Reading of media from addresses on the network."""
+
+    enabled: bool = False
+    schemes: tuple[str, ...] = ("https",)
+    hosts: tuple[str, ...] = Field(default=(), description="allowed hosts, *.example.org for a domain; () = any public")
+    seconds: float = Field(default=60.0, gt=0)
+
+
+class ServerSettings(_Part):
+    """What the demo server grants its visitors."""
+
+    lanes: int = Field(default=1, ge=1, le=16, description="analyses at the same time")
+    queue: int = Field(default=40, ge=1, description="analyses that may wait")
+    waiting_per_client: int = Field(default=20, ge=1, description="of these, by one client")
+    analyses_per_minute: int = Field(default=30, ge=1, description="of one client")
+    requests_per_minute: int = Field(default=300, ge=1, description="uploads and API calls of one client")
+    budget_s: float = Field(default=600.0, gt=0, description="time for one analysis")
+    keep_results_s: float = Field(default=3600.0, gt=0)
+    proxies: int = Field(default=0, ge=0, description="trusted proxies before the server")
+    origins: tuple[str, ...] = Field(default=(), description="other sites whose pages may call the API")
+    admin_token: SecretStr | None = Field(default=None, description="allows the start of a fine-tuning")
+
+
 class Settings(BaseSettings):
     """All settings; see the module for where values come from."""
 
@@ -95,6 +133,9 @@ class Settings(BaseSettings):
     enhance: Enhancement = Enhancement()
     cache: CacheSettings = CacheSettings()
     runtime: RuntimeSettings = RuntimeSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+    fetch: FetchSettings = FetchSettings()
+    server: ServerSettings = ServerSettings()
 
     @classmethod
     def settings_customise_sources(
