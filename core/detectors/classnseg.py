@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.detectors.network import NetworkDetector, companion
+from core.detectors.network import NetworkDetector
 from core.networks.classnseg import Decoder, Encoder, activations
 from core.types import RGB
+from core.weights.files import companion
 from core.weights.keymap import key_map
 from core.weights.keys import load_file_strictly
 
@@ -31,11 +32,9 @@ class ClassNSegDetector(NetworkDetector):
         for more in self.card.weights.more:
             load_file_strictly(self.network["decoder"], companion(self.card, weights, more.file), names)
 
-    @torch.inference_mode()
-    def logits(self, crops: RGB) -> npt.NDArray[np.float32]:
-        altered, original = activations(self.network["encoder"](self.normalised(crops))).unbind(dim=1)
-        out: npt.NDArray[np.float32] = (altered - original).float().cpu().numpy()
-        return out
+    def scored(self, x: torch.Tensor) -> torch.Tensor:
+        altered, original = activations(self.network["encoder"](x)).unbind(dim=1)
+        return altered - original
 
     @torch.inference_mode()
     def alteration_map(self, crops: RGB) -> npt.NDArray[np.float32]:

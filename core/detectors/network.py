@@ -11,10 +11,9 @@ import numpy.typing as npt
 import torch
 
 from core.detectors.base import FrameDetector
-from core.errors import ConfigError, WeightsError, WeightsMissingError
+from core.errors import ConfigError
 from core.registry import Card
 from core.types import RGB
-from core.weights.files import file_sha256, short
 from core.weights.keymap import key_map
 from core.weights.keys import load_file_strictly
 from core.weights.loading import memory_bytes
@@ -63,41 +62,15 @@ class NetworkDetector(FrameDetector):
         x = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device).permute(0, 3, 1, 2).float() / 255.0
         return (x - self._mean) / self._std
 
+    def scored(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits float[N] of P(fake) of normalised crops float[N, 3, S, S]."""
+        return self.fake_logit(self.network(x))
+
     @torch.inference_mode()
     def logits(self, crops: RGB) -> npt.NDArray[np.float32]:
-        out: npt.NDArray[np.float32] = self.fake_logit(self.network(self.normalised(crops))).float().cpu().numpy()
+        out: npt.NDArray[np.float32] = self.scored(self.normalised(crops)).float().cpu().numpy()
         return out
 
     @property
     def memory_bytes(self) -> int:
         return memory_bytes(self.network)
-
-
-def companion(card: Card, weights: Path, file: str) -> Path:
-    """A further file of a detector, which lies beside its main one.
-
-    Raises:
-        ConfigError: the card does not name it.
-        WeightsMissingError: it is not there.
-        WeightsError: it is not the one the card names.
-    """
-    item = next((more for more in card.weights.more if more.file == file), None)
-    if item is None:
-        raise ConfigError(
-            f"The card of {card.title} does not name the file {file}, which it needs.",
-            hint=f"List it under weights.more in configs/detectors/{card.id}.yaml.",
-        )
-    path = weights.with_name(file)
-    if not path.is_file():
-        raise WeightsMissingError(
-            f"The file {file} of {card.title} does not lie beside {weights.name}.",
-            hint=f"Get it with: {card.weights.how_to_get}",
-        )
-    found = file_sha256(path)
-    if item.sha256 and found != item.sha256:
-        raise WeightsError(
-            f"The weights file {file} is not the one its card names (sha256 {short(found)} instead of "
-            f"{short(item.sha256)}).",
-            hint=f"Replace it: {card.weights.how_to_get}",
-        )
-    return path

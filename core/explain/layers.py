@@ -1,12 +1,13 @@
-"""Which layer of each network is explained: the last one that still tells places apart, before the head.
+"""Which layer of each network is explained: the last that still tells places well apart.
 
-Early layers see edges rather than evidence; after the head there are no places left.
+Early layers see edges rather than evidence; towards the head places run together, and after it there are none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -17,16 +18,16 @@ from core.errors import ConfigError
 
 Reshape: TypeAlias = Callable[[Tensor], Tensor]
 
-# The path of the layer inside the detector's network, by the card's architecture.
+# The path of the layer inside the detector's network, by the card's architecture; * stands for the last there is.
 LAYERS: MappingProxyType[str, str] = MappingProxyType(
     {
-        "tf_efficientnet_lite0": "blocks.5",
-        "efficientnet_b4": "bn2",
-        "efficientnetv2-slim": "bn2",
-        "legacy_xception": "act4",
-        "xception-fad": "backbone.act4",
-        "clip-vit-large-patch14": "backbone.encoder.layers.23.layer_norm1",
-        "vit-tiny-hybrid": "blocks.5.norm1",
+        "tf_efficientnet_lite0": "blocks.4",
+        "efficientnet_b4": "blocks.5",
+        "efficientnetv2-slim": "blocks.4",
+        "legacy_xception": "block11",
+        "xception-fad": "backbone.block11",
+        "clip-vit-large-patch14": "backbone.encoder.layers.*.layer_norm1",
+        "vit-tiny-hybrid": "blocks.*.norm1",
         "cnn4": "blocks.3.1",
         "patch-gate": "body.5",
         "frequency-net": "body.6",
@@ -36,6 +37,8 @@ LAYERS: MappingProxyType[str, str] = MappingProxyType(
         "classnseg": "encoder.encoder",
     }
 )
+# What the tokens of a transformer pass last before they are mixed into the one that decides.
+_TOKENS = ("*.norm1", "*.layer_norm1", "*.layernorm_before")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +49,28 @@ class Spot:
     reshape: Reshape | None = None
 
 
-def spot(network: nn.Module, architecture: str, sample: Tensor) -> Spot:
-    """The layer of ``network`` that is explained: that of :data:`LAYERS`, else the last whose output has places.
+def spot(network: nn.Module, architecture: str, sample: Tensor, prefix: str = "") -> Spot:
+    """The layer that is explained: that of :data:`LAYERS`, else the last whose output has places.
 
     Args:
-        network: in evaluation mode.
+        network: in evaluation mode; it runs once.
         architecture: its name on the card.
-        sample: one input float[1, 3, S, S]; the network runs on it once.
+        sample: one input float[1, 3, S, S].
+        prefix: what the paths of the table begin with in ``network``.
 
     Raises:
         ConfigError: none of its layers tells places apart.
     """
-    path = LAYERS.get(architecture)
-    shapes = _shapes(network, sample)
+    shapes = {name: shape for name, shape in _shapes(network, sample).items() if _has_places(shape)}
+    wanted = [prefix + LAYERS[architecture]] if architecture in LAYERS else [*_TOKENS, "*"]
+    path = next((name for pattern in wanted for name in reversed(shapes) if fnmatchcase(name, pattern)), None)
     if path is None:
-        path = next((name for name in reversed(shapes) if _has_places(shapes[name])), None)
-    if path is None or path not in shapes:
         raise ConfigError(
             f"The network '{architecture}' has no layer that a heat map could be made of.",
             hint="Choose another detector, or one of the aids.",
         )
-    tokens = shapes[path][1] if len(shapes[path]) == 3 else 0
-    return Spot(network.get_submodule(path), grid_of(tokens) if tokens else None)
+    shape = shapes[path]
+    return Spot(network.get_submodule(path), grid_of(shape[1]) if len(shape) == 3 else None)
 
 
 def grid_of(tokens: int) -> Reshape:

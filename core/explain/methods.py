@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-Method: TypeAlias = Literal["gradcam", "gradcam++", "scorecam", "eigencam", "own"]
+Method: TypeAlias = Literal["own", "layercam", "gradcam", "gradcam++", "scorecam", "eigencam"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,27 +17,29 @@ class MethodWords:
     says: str
 
 
+# Best first: a page that offers no choice takes the first that a detector has.
 METHODS: MappingProxyType[Method, MethodWords] = MappingProxyType(
     {
+        "own": MethodWords(
+            "The network's own map", "This network judges every place by itself; the map is P(fake) of each."
+        ),
+        "layercam": MethodWords(
+            "Layer-CAM", "Bright places raise this detector's score for a fake, each weighed by its own gradient."
+        ),
         "gradcam": MethodWords(
-            "Grad-CAM", "Bright places raise this detector's score for a fake most, as its gradients tell."
+            "Grad-CAM", "Bright places hold features that on the whole raise this detector's score for a fake."
         ),
-        "gradcam++": MethodWords(
-            "Grad-CAM++", "As Grad-CAM, but weighs every place on its own, so several small ones show better."
-        ),
+        "gradcam++": MethodWords("Grad-CAM++", "As Grad-CAM, but several small places show better beside a large one."),
         "scorecam": MethodWords(
-            "Score-CAM (slow)", "Bright places keep the score for a fake high when only they are shown. No gradients."
+            "Score-CAM (slow)", "Bright places keep the score for a fake high when little else is shown. No gradients."
         ),
         "eigencam": MethodWords(
             "Eigen-CAM", "Where the network is most active at all, whether that speaks for a fake or against it."
-        ),
-        "own": MethodWords(
-            "The network's own map", "This network judges every place by itself; this is P(fake) of each of them."
         ),
     }
 )
 
 RELATIVE = (
-    "Brightness is relative within this face: the brightest place is always 1, also where the detector finds no sign "
-    "of a fake. The map explains the score; it is no score itself."
+    "Brightness is relative within this face: some place is always brightest, also where the detector finds no sign of "
+    "a fake. A map explains a score; it is none itself."
 )

@@ -90,30 +90,19 @@ def align(rgb: RGB, landmarks: Landmarks | npt.ArrayLike, spec: InputSpec) -> RG
         rgb: uint8[H, W, 3].
         landmarks: five points (x, y) px in the order of :class:`core.types.Face`.
     """
-    matrix = similarity(np.asarray(landmarks, dtype=np.float64), template(spec.size, spec.scale))
-    return warp(rgb, matrix, spec.size, cubic=spec.resize == "bicubic")
+    return warp(rgb, _align_matrix(landmarks, spec), spec.size, cubic=spec.resize == "bicubic")
 
 
 def crop_box(rgb: RGB, box: Box, spec: InputSpec, *, reflect: bool = True) -> RGB:
     """The square round ``box``, grown by ``spec.scale``: uint8[size, size, 3]; outside the picture it mirrors."""
-    x0, y0, x1, y1 = box
-    side = max(x1 - x0, y1 - y0, 1.0) * spec.scale
-    zoom = spec.size / side
-    left, top = (x0 + x1 - side) / 2.0, (y0 + y1 - side) / 2.0
-    shift = (zoom - 1.0) / 2.0  # pixel centres, not corners, are what warpAffine maps
-    matrix = np.array([[zoom, 0.0, shift - left * zoom], [0.0, zoom, shift - top * zoom]])
-    return warp(rgb, matrix, spec.size, cubic=spec.resize == "bicubic", reflect=reflect)
+    return warp(rgb, _box_matrix(box, spec), spec.size, cubic=spec.resize == "bicubic", reflect=reflect)
 
 
 def crop_stretched(rgb: RGB, box: Box, spec: InputSpec) -> RGB:
     """``box`` grown by ``spec.scale`` in each direction, as far as the picture goes, and stretched to the square
     uint8[size, size, 3]. With scale 1.25 this is the crop of Self-Blended Images (Shiohara and Yamasaki, 2022,
     arXiv:2204.08376)."""
-    height, width = rgb.shape[:2]
-    x0, y0, x1, y1 = box
-    across, down = (x1 - x0) * (spec.scale - 1.0) / 2.0, (y1 - y0) * (spec.scale - 1.0) / 2.0
-    left, top = min(max(0, int(x0 - across)), width - 1), min(max(0, int(y0 - down)), height - 1)
-    right, bottom = max(left + 1, int(x1 + across) + 1), max(top + 1, int(y1 + down) + 1)
+    left, top, right, bottom = _stretched_part(rgb.shape[:2], box, spec)
     return crop_whole(rgb[top:bottom, left:right], spec)
 
 
@@ -134,6 +123,44 @@ def crop(rgb: RGB, face: Face, spec: InputSpec) -> RGB:
     if spec.crop == "stretched":
         return crop_stretched(rgb, face.box, spec)
     return crop_whole(rgb, spec)
+
+
+def crop_matrix(shape: tuple[int, ...], face: Face, spec: InputSpec) -> npt.NDArray[np.float64]:
+    """Where :func:`crop` takes its pixels from: float64[2, 3], centres of pixels of a picture [H, W, ...] to those of
+    the crop."""
+    if spec.crop == "aligned":
+        return _align_matrix(face.landmarks, spec)
+    if spec.crop == "box":
+        return _box_matrix(face.box, spec)
+    whole = (0, 0, shape[1], shape[0])
+    left, top, right, bottom = _stretched_part(shape, face.box, spec) if spec.crop == "stretched" else whole
+    return _onto_square(left, top, min(right, shape[1]), min(bottom, shape[0]), spec.size)
+
+
+def _align_matrix(landmarks: Landmarks | npt.ArrayLike, spec: InputSpec) -> npt.NDArray[np.float64]:
+    return similarity(np.asarray(landmarks, dtype=np.float64), template(spec.size, spec.scale))
+
+
+def _box_matrix(box: Box, spec: InputSpec) -> npt.NDArray[np.float64]:
+    x0, y0, x1, y1 = box
+    side = max(x1 - x0, y1 - y0, 1.0) * spec.scale
+    left, top = (x0 + x1 - side) / 2.0, (y0 + y1 - side) / 2.0
+    return _onto_square(left, top, left + side, top + side, spec.size)
+
+
+def _onto_square(left: float, top: float, right: float, bottom: float, size: int) -> npt.NDArray[np.float64]:
+    """A rectangle onto a square of ``size`` px; pixel centres, not corners, are what is mapped."""
+    across, down = size / (right - left), size / (bottom - top)
+    x, y = (across - 1.0) / 2.0 - left * across, (down - 1.0) / 2.0 - top * down
+    return np.array([[across, 0.0, x], [0.0, down, y]])
+
+
+def _stretched_part(shape: tuple[int, ...], box: Box, spec: InputSpec) -> tuple[int, int, int, int]:
+    height, width = shape[:2]
+    x0, y0, x1, y1 = box
+    across, down = (x1 - x0) * (spec.scale - 1.0) / 2.0, (y1 - y0) * (spec.scale - 1.0) / 2.0
+    left, top = min(max(0, int(x0 - across)), width - 1), min(max(0, int(y0 - down)), height - 1)
+    return left, top, max(left + 1, int(x1 + across) + 1), max(top + 1, int(y1 + down) + 1)
 
 
 def _resized(rgb: RGB, size: int, resize: str) -> RGB:
