@@ -13,9 +13,10 @@ import timm
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from core.detectors.network import NetworkDetector, companion
+from core.detectors.network import NetworkDetector
 from core.errors import ConfigError, WeightsError
 from core.registry import Card
+from core.weights.files import companion
 from core.weights.keymap import key_map
 from core.weights.keys import audit, load_strictly
 from core.weights.states import State, read_state

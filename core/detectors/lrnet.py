@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from core.detectors.network import companion
 from core.errors import ConfigError
 from core.networks.lrnet import LANDMARKS, LrNet
 from core.registry import Card
+from core.weights.files import companion
 from core.weights.loading import loaded, memory_bytes
 
 SIDE_PX = 400.0

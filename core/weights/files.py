@@ -175,23 +175,20 @@ def identity(card: Card, settings: Settings) -> list[tuple[str, str | None]]:
     return [(found.presence.value, found.sha256) for found in find(card, settings)]
 
 
-def verified_files(card: Card, settings: Settings) -> tuple[Path, ...]:
-    """The paths of all the card's weights, the main one first, after their hashes were checked.
+def verified(card: Card, settings: Settings) -> Path:
+    """The path of the card's main file, after the hashes of all its files were checked; the others are beside it
+    (:func:`companion`).
 
     Raises:
         WeightsMissingError: a file is nowhere.
         WeightsError: a file is not the one the card names, or nobody vouched for it.
     """
-    return tuple(_checked(card, found) for found in find(card, settings))
-
-
-def verified(card: Card, settings: Settings) -> Path:
-    """The path of the card's main file; as :func:`verified_files`."""
-    return verified_files(card, settings)[0]
+    paths = [_checked(card, found) for found in find(card, settings)]
+    return paths[0]
 
 
 def as_found(card: Card, settings: Settings) -> tuple[Card, Path]:
-    """The card as it holds for the weights that are here, and their path; errors as :func:`verified_files`.
+    """The card as it holds for the weights that are here, and their path; errors as :func:`verified`.
 
     Weights that a user vouched for put their own sha256 on the card, and say so in its title. Where they are not those
     that the card was measured with, its calibration and figures do not apply to them and are left out.
@@ -199,6 +196,36 @@ def as_found(card: Card, settings: Settings) -> tuple[Card, Path]:
     found = find(card, settings)
     paths = [_checked(card, item) for item in found]
     return vouched_card(card, found), paths[0]
+
+
+def companion(card: Card, weights: Path, file: str) -> Path:
+    """A further file of a detector, which lies beside its main one.
+
+    Raises:
+        ConfigError: the card does not name it.
+        WeightsMissingError: it is not there.
+        WeightsError: it is not the one the card names.
+    """
+    item = next((more for more in card.weights.more if more.file == file), None)
+    if item is None:
+        raise ConfigError(
+            f"The card of {card.title} does not name the file {file}, which it needs.",
+            hint=f"List it under weights.more in configs/detectors/{card.id}.yaml.",
+        )
+    path = weights.with_name(file)
+    if not path.is_file():
+        raise WeightsMissingError(
+            f"The file {file} of {card.title} does not lie beside {weights.name}.",
+            hint=f"Get it with: {card.weights.how_to_get}",
+        )
+    found = file_sha256(path)
+    if item.sha256 and found != item.sha256:
+        raise WeightsError(
+            f"The weights file {file} is not the one its card names (sha256 {short(found)} instead of "
+            f"{short(item.sha256)}).",
+            hint=f"Replace it: {card.weights.how_to_get}",
+        )
+    return path
 
 
 def vouched_card(card: Card, found: tuple[Found, ...]) -> Card:

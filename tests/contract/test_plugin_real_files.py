@@ -18,7 +18,7 @@ from core.networks.mesonet import Meso4, MesoInception4
 from core.registry import card
 from core.settings import Settings, build_settings
 from core.training.export import golden_input
-from core.weights.files import verified_files
+from core.weights.files import companion, verified
 from core.weights.keymap import SAME_NAMES, key_map
 from core.weights.keys import audit
 from core.weights.states import read_state
@@ -38,10 +38,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 def files(name: str, settings: Settings) -> tuple[Path, ...]:
-    """The verified files of a detector; a card without its file is a reason to skip, a wrong file is not."""
+    """The verified files of a detector, the main one first; their absence is a reason to skip, a wrong file is not."""
     if not all((next(Path(FOLDER or ".").rglob(f), None)) for f in named(name)):
         pytest.skip(f"the files of {name} are not in UNMASK_WEIGHTS_DIR")
-    return verified_files(card(name), settings)
+    main = verified(card(name), settings)
+    return (main, *(companion(card(name), main, more.file) for more in card(name).weights.more))
 
 
 def named(name: str) -> list[str]:

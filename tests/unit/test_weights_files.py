@@ -14,7 +14,7 @@ from core.errors import ConfigError, NotFoundError, StorageError, WeightsError, 
 from core.registry import Calibration, Metric
 from core.settings import Settings, build_settings
 from core.weights import files, manage, trusted
-from core.weights.files import Presence, as_found, find, identity, locate, verified, verified_files
+from core.weights.files import Presence, as_found, companion, find, identity, locate, verified
 from tests.unit.weights_samples import digest, make_card
 
 DATA = b"the right bytes"
@@ -106,8 +106,14 @@ def test_several_files_are_all_checked(settings: Settings, tmp_path: Path) -> No
     first = put(tmp_path / "mirror" / "net.pth")
     with pytest.raises(WeightsMissingError):
         verified(card, settings)
-    put(tmp_path / "mirror" / "deep" / "b.pth", b"b")
-    assert verified_files(card, settings) == (first, tmp_path / "mirror" / "deep" / "b.pth")
+    second = put(tmp_path / "mirror" / "b.pth", b"b")
+    assert verified(card, settings) == first and companion(card, first, "b.pth") == second
+    second.write_bytes(b"c")
+    for ask in (lambda: verified(card, settings), lambda: companion(card, first, "b.pth")):
+        with pytest.raises(WeightsError, match=r"b\.pth is not the one its card names"):
+            ask()
+    with pytest.raises(ConfigError, match="does not name the file c"):
+        companion(card, first, "c.pth")
 
 
 def test_what_a_result_depends_on_changes_with_the_file(settings: Settings, tmp_path: Path) -> None:
