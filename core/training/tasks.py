@@ -62,15 +62,6 @@ class TaskConfig(TrainConfig):
     frame_detector: str | None = Field(default=None, description="id of the detector that embeds frames")
 
 
-def has_task(path: Path) -> bool:
-    """Whether a training file is one of a task; a file that cannot be read is none."""
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return False
-    return isinstance(values, dict) and "task" in values
-
-
 def read_task(path: Path) -> TaskConfig:
     """Read and check the file of a task.
 

@@ -18,12 +18,13 @@ from core.errors import ConfigError
 from core.faces.align import template
 from core.networks.embed import FrameEmbedder
 from core.settings import CONFIGS
-from core.training import cli_api, clip_task, tasks
+from core.training import cli_api, clip_commands, clip_task, tasks
 from core.training.audio_task import prepare_audio
 from core.training.clip_task import prepare_clips
 from core.training.data import tracks
 from core.training.data.faces import Found
 from core.training.data.kept import Kept
+from core.training.dispatch import commands_of
 from core.training.tasks import (
     Material,
     TaskConfig,
@@ -249,11 +250,14 @@ def test_frames_are_embedded_by_a_shipped_detector() -> None:
 
 def test_the_train_command_knows_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Path] = []
-    monkeypatch.setattr(tasks, "run", lambda path, **folders: seen.append(path))
+    monkeypatch.setattr(clip_commands, "run", lambda path, **folders: seen.append(path))
     cli_api.run(FILES[0], data=tmp_path, out=tmp_path, store=tmp_path)
     assert seen == [FILES[0]]
-    assert not tasks.has_task(CONFIGS / "training" / "face-lite.yaml")
-    assert not tasks.has_task(tmp_path / "none.yaml")
+    assert commands_of(CONFIGS / "training" / "face-lite.yaml") is None
+    assert commands_of(tmp_path / "none.yaml") is None
+    (tmp_path / "odd.yaml").write_text("task: smell", encoding="utf-8")
+    with pytest.raises(ConfigError, match="no task 'smell'"):
+        commands_of(tmp_path / "odd.yaml")
 
 
 def test_methods_of_a_task() -> None:
