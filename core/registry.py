@@ -51,6 +51,20 @@ class AudioSpec(_CardPart):
     overlap: float = Field(default=0.5, ge=0.0, lt=1.0)
 
 
+class ClipSpec(_CardPart):
+    """How a detector that looks at a face over time wants to be fed: at most ``windows`` of a person, spread over the
+    time that person is seen, each of ``frames`` crops that lie ``stride`` steps of 1/25 s apart.
+
+    ``frame_detector`` is the id of the detector whose embeddings and logits of the crops it reads; that one's weights
+    are among ``weights.more``. None where it looks at the crops themselves.
+    """
+
+    frames: int = Field(ge=2)
+    stride: int = Field(default=1, ge=1)
+    windows: int = Field(default=6, ge=1)
+    frame_detector: str | None = None
+
+
 class WeightsFile(_CardPart):
     """A further file of a detector whose weights lie in more than one; fields as in :class:`WeightsSpec`."""
 
@@ -153,6 +167,7 @@ class Card(_CardPart):
     summary: str
     input: InputSpec = InputSpec(size=1, crop="whole")
     audio: AudioSpec | None = None
+    clip: ClipSpec | None = None
     weights: WeightsSpec
     calibration: Calibration | None = None
     reported: dict[str, str] = Field(default_factory=dict)
@@ -183,14 +198,37 @@ class ThresholdFit(_CardPart):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class Feature(_CardPart):
+    """One input of a fusion: what it takes of member ``of``. ``p`` is its P(fake), ``mean``, ``max`` and ``p90`` are over
+    its curve, ``count`` is how many pictures or windows it looked at, ``times`` a constant (parts of each)."""
+
+    name: str
+    of: str
+    take: Literal["log_odds", "p", "mean", "max", "p90", "count"]
+    times: int = Field(default=1, ge=1)
+
+
+class EarlyExit(_CardPart):
+    """Where ``detector``, asked first, gives every picture at most ``max_p_fake``, the members that look at pictures
+    are not asked. It must be calibrated and must have seen at least ``pictures`` of a clip."""
+
+    detector: str
+    max_p_fake: float = Field(gt=0, lt=0.5)
+    pictures: int = Field(default=8, ge=1)
+
+
 class Ensemble(_CardPart):
-    """A preset (``configs/ensembles/<id>.yaml``)."""
+    """A preset (``configs/ensembles/<id>.yaml``). ``gate`` and ``logistic`` need a fit (:mod:`core.fusion.fits`); without
+    one they fuse by the weighted mean and say so. ``features`` are those of ``logistic``, by default each member's
+    log-odds."""
 
     id: str
     title: str
     summary: str
     members: tuple[Member, ...] = Field(min_length=1)
-    fusion: Literal["weighted_mean"] = "weighted_mean"
+    fusion: Literal["weighted_mean", "gate", "logistic"] = "weighted_mean"
+    features: tuple[Feature, ...] = ()
+    early_exit: EarlyExit | None = None
     min_members: int = Field(default=1, ge=1)
     thresholds: dict[str, float]
     fit: ThresholdFit | None = None
@@ -203,9 +241,24 @@ class Ensemble(_CardPart):
         Thresholds(**value)
         return value
 
+    @model_validator(mode="after")
+    def _of_members(self) -> Ensemble:
+        names = [m.detector for m in self.members]
+        strangers = sorted({f.of for f in self.features} - set(names))
+        if strangers:
+            raise ValueError(f"features of {', '.join(strangers)}, who are no members")
+        if self.early_exit is not None and self.early_exit.detector != names[0]:
+            raise ValueError("the detector of early_exit must be the first member")
+        return self
+
     @property
     def limits(self) -> Thresholds:
         return Thresholds(**self.thresholds)
+
+    @property
+    def asked(self) -> tuple[Feature, ...]:
+        """The features that a fit is made on, in order."""
+        return self.features or tuple(Feature(name=m.detector, of=m.detector, take="log_odds") for m in self.members)
 
 
 _Model = TypeVar("_Model", bound=BaseModel)
