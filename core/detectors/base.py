@@ -36,7 +36,7 @@ def load_detector(card: Card, weights: Path, device: str) -> FrameDetector:
         ConfigError: the card is none of a detector that looks at faces or pictures.
     """
     kind = implementation(card)
-    if card.audio is not None or not hasattr(kind, "logits"):
+    if card.audio is not None or card.clip is not None or not hasattr(kind, "logits"):
         raise ConfigError(
             f"{card.title} does not judge pictures one by one.",
             hint=f"Take {card.id} out of the members of this preset.",

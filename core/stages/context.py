@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar, cast
 
 from core.registry import Ensemble
 from core.runtime.pool import ModelPool
@@ -17,6 +17,7 @@ from core.types import Progress, Stage, StageTiming
 log = logging.getLogger(__name__)
 
 OnProgress: TypeAlias = Callable[[Progress], None]
+_T = TypeVar("_T")
 
 # Where each stage ends on the way from 0 to 1.
 _ENDS = {
@@ -40,6 +41,8 @@ class Context:
     timings: list[StageTiming] = field(default_factory=list)
     _stage: Stage = Stage.QUEUED
     _last: float = 0.0
+    _kept: dict[Hashable, Any] = field(default_factory=dict)
+    _told: Progress = field(default_factory=lambda: Progress(Stage.QUEUED, 0.0))
 
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[None]:
@@ -59,4 +62,16 @@ class Context:
         stages = list(_ENDS)
         before = _ENDS[stages[max(0, stages.index(self._stage) - 1)]]
         self._last = max(self._last, before + (_ENDS[self._stage] - before) * min(1.0, share))
-        self.on_progress(Progress(self._stage, self._last, detail))
+        self._told = Progress(self._stage, self._last, detail)
+        self.on_progress(self._told)
+
+    def once(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """What ``make`` gives, made once in this analysis for each ``key``."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return cast(_T, self._kept[key])
+
+    def still_wanted(self) -> None:
+        """Say again where things are while nothing new happens. The listener may raise CancelledError."""
+        if self.on_progress is not None:
+            self.on_progress(self._told)

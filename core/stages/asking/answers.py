@@ -40,12 +40,15 @@ def spoken(
     t_s: Sequence[float],
     track_id: int | None = None,
     crops: RGB | None = None,
+    *,
+    n: int | None = None,
 ) -> Answer:
     """The mean over frames or windows at ``t_s`` of calibrated P(fake), and the curve.
 
     Args:
         logits: float[N], N >= 1, raw.
         crops: uint8[N, S, S, 3] behind them, for calibrations that differ by quality.
+        n: frames that were looked at, where these are not the N.
     """
     p = calibrated(logits, card.calibration, crops)
     if not np.isfinite(p).all():
@@ -58,7 +61,7 @@ def spoken(
         p_fake=float(p.mean()),
         raw=float(sigmoid(logits).mean()),
         track_id=track_id,
-        n=len(p),
+        n=n or len(p),
         calibration=card.calibration.name if card.calibration else None,
         weights_sha256=card.weights.sha256,
     )
