@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from core.explain.frames import FrameHeat
+    from core.explain.methods import Method
+    from core.explain.sound import SoundHeat
     from core.settings import Settings
     from core.types import Analysis, Progress
 
@@ -38,3 +41,25 @@ def load_analyse() -> Analyse:
         from core.pipeline import analyse
 
         return analyse
+
+
+def explain_frame(
+    analysis: Analysis,
+    media_path: Path,
+    t_s: float,
+    track_id: int | None,
+    detector_id: str,
+    method: Method | None,
+    settings: Settings,
+) -> FrameHeat:
+    """:func:`core.explain.frames.explain_frame`."""
+    with _loading:
+        from core.explain import frames
+    return frames.explain_frame(analysis, media_path, t_s, track_id, detector_id, method, settings)
+
+
+def explain_sound(analysis: Analysis, media_path: Path, t_s: float, detector_id: str, settings: Settings) -> SoundHeat:
+    """:func:`core.explain.sound.explain_sound`."""
+    with _loading:
+        from core.explain import sound
+    return sound.explain_sound(analysis, media_path, t_s, detector_id, settings)
