@@ -199,8 +199,8 @@ class ThresholdFit(_CardPart):
 
 
 class Feature(_CardPart):
-    """One input of a fusion: what it takes of member ``of``. ``p`` is its P(fake), ``mean``, ``max`` and ``p90`` are over
-    its curve, ``count`` is how many pictures or windows it looked at, ``times`` a constant (parts of each)."""
+    """One input of a fusion: what it takes of member ``of``. ``p`` is its P(fake), ``mean``, ``max`` and ``p90`` are
+    over its curve, ``count`` is how many pictures or windows it looked at, ``times`` a constant (parts of each)."""
 
     name: str
     of: str
@@ -218,9 +218,9 @@ class EarlyExit(_CardPart):
 
 
 class Ensemble(_CardPart):
-    """A preset (``configs/ensembles/<id>.yaml``). ``gate`` and ``logistic`` need a fit (:mod:`core.fusion.fits`); without
-    one they fuse by the weighted mean and say so. ``features`` are those of ``logistic``, by default each member's
-    log-odds."""
+    """A preset (``configs/ensembles/<id>.yaml``). ``gate`` and ``logistic`` need a fit (:mod:`core.fusion.fits`);
+    without one they fuse by the weighted mean and say so. ``features`` are those of ``logistic``, by default each
+    member's log-odds."""
 
     id: str
     title: str

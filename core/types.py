@@ -192,7 +192,8 @@ class Score:
     """One detector's answer about one person (``track_id``) or about the whole medium (``track_id`` None).
 
     ``p_fake`` is calibrated where ``calibration`` names a fit, else equal to ``raw``; both None unless ok.
-    ``n`` counts the frames or windows behind it. ``reason`` says why there is no answer.
+    ``n`` counts the frames or windows behind it. ``spread`` is by how much P(fake) differs in the mirror image (mean
+    over pictures; None where nobody looked). ``reason`` says why there is no answer.
     """
 
     detector: str
@@ -206,6 +207,7 @@ class Score:
     calibration: str | None = None
     weights_sha256: str | None = None
     reason: str = ""
+    spread: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,11 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class PersonResult:
-    """The fused answer about one person. ``enough`` is false where the evidence is too thin to drive a verdict."""
+    """The fused answer about one person. ``enough`` is false where the evidence is too thin to drive a verdict.
+
+    ``doubts`` say why this person may not be called fake whatever the figure. ``calibration`` names the fit of the
+    fusion, ``fusion`` says how the members were put together where that needs saying.
+    """
 
     track_id: int | None
     p_fake: float | None
@@ -270,6 +276,9 @@ class PersonResult:
     reason: str
     contributions: tuple[Contribution, ...] = ()
     interval: tuple[float, float] | None = None
+    doubts: tuple[str, ...] = ()
+    calibration: str | None = None
+    fusion: str = ""
 
 
 @dataclass(frozen=True, slots=True)

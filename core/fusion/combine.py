@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from core.errors import ConfigError
+from core.fusion.doubts import doubts
+from core.fusion.fits import FOLDER, FusionFit, check_members, read_fit
+from core.fusion.rules import Rule, fitted_rule, plain_rule
+from core.fusion.spread import interval
+from core.fusion.votes import Vote, votes_of
 from core.registry import Ensemble
-from core.types import Contribution, FaceTrack, MediaKind, PersonResult, Score, Status, Timeline
+from core.types import Contribution, FaceTrack, MediaKind, PersonResult, Score, Timeline
 
-BOOTSTRAP_ROUNDS = 500
+NOT_FITTED = "the fusion of this preset is not fitted yet: the figure is the weighted mean of those who answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,38 +29,39 @@ class EvidenceRule:
         return min(self.min_frames, self.sampled)
 
 
-def weighted_mean(scores: Sequence[Score], weights: dict[str, float]) -> float:
-    """Mean P(fake) of ok scores under the preset's weights."""
-    return float(np.average([s.p_fake for s in scores], weights=[weights[s.detector] for s in scores]))
-
-
 def fuse_person(
     track_id: int | None,
     scores: Sequence[Score],
     timelines: Sequence[Timeline],
     preset: Ensemble,
     rule: EvidenceRule,
+    *,
+    track: FaceTrack | None = None,
+    fit: FusionFit | None = None,
 ) -> PersonResult:
     """Fuse what the members say about one person (scores of that track and of the whole medium).
 
-    Only scores with status ok vote; fewer than ``preset.min_members`` of them leave the person without a figure.
+    Only scores with status ok vote; fewer than ``preset.min_members`` of them leave the person without a figure. A
+    preset that needs a fit and has none (``fit`` None) is fused by its weighted mean, and says so; members that ``fit``
+    leaves out do not vote.
     """
-    weights = {m.detector: m.weight for m in preset.members}
-    votes = [s for s in scores if s.status is Status.OK and s.track_id in (track_id, None)]
+    mine = [s for s in scores if s.track_id in (track_id, None)]
+    votes = _voters(votes_of(mine, [t for t in timelines if t.track_id in (track_id, None)]), fit)
     if len(votes) < preset.min_members:
-        reason = next((s.reason for s in scores if s.reason), "no detector could answer")
-        if votes:
-            reason = f"only {len(votes)} of the {preset.min_members} detectors needed could answer: {reason}"
-        return PersonResult(track_id, None, False, reason)
-    frames = max((s.n for s in votes if s.track_id is not None), default=rule.needed)
+        return PersonResult(track_id, None, False, _too_few(votes, scores, preset, fit))
+    how = plain_rule(preset) if fit is None else fitted_rule(preset, fit)
+    frames = max((v.n for v in votes if not v.whole), default=rule.needed)
     enough = frames >= rule.needed
     return PersonResult(
         track_id,
-        p_fake=weighted_mean(votes, weights),
+        p_fake=how.p(votes),
         enough=enough,
         reason="" if enough else f"only {frames} usable of {rule.needed} frames needed",
-        contributions=_contributions(votes, weights, preset.min_members),
-        interval=_interval(votes, timelines, weights),
+        contributions=_contributions(votes, how, preset.min_members),
+        interval=interval(votes, how.p),
+        doubts=doubts(votes, track),
+        calibration=None if fit is None else fit.name,
+        fusion=NOT_FITTED if fit is None and preset.fusion != "weighted_mean" else "",
     )
 
 
@@ -67,18 +72,18 @@ def fuse(
     preset: Ensemble,
     rule: EvidenceRule,
 ) -> tuple[PersonResult, ...]:
-    """One result a person, and one for the medium as a whole where no person was found but something else voted."""
-    ids: list[int | None] = [t.id for t in tracks] or [None]
-    return tuple(
-        fuse_person(
-            i,
-            [s for s in scores if s.track_id in (i, None)],
-            [t for t in timelines if t.track_id in (i, None)],
-            preset,
-            rule,
-        )
-        for i in ids
-    )
+    """One result a person, and one for the medium as a whole where no person was found but something else voted.
+
+    Where the preset's fit does not hold, nobody gets a figure and everybody the reason.
+    """
+    people: list[FaceTrack | None] = list(tracks) or [None]
+    try:
+        fit = read_fit(preset, FOLDER)
+        if fit is not None:
+            check_members(preset, fit, scores)
+    except ConfigError as error:
+        return tuple(PersonResult(t.id if t else None, None, False, str(error)) for t in people)
+    return tuple(fuse_person(t.id if t else None, scores, timelines, preset, rule, track=t, fit=fit) for t in people)
 
 
 def evidence_rule(kind: MediaKind, min_frames: int, sampled: int) -> EvidenceRule:
@@ -86,30 +91,29 @@ def evidence_rule(kind: MediaKind, min_frames: int, sampled: int) -> EvidenceRul
     return EvidenceRule(1 if kind is MediaKind.IMAGE else min_frames, max(1, sampled))
 
 
-def _contributions(votes: Sequence[Score], weights: dict[str, float], least: int) -> tuple[Contribution, ...]:
-    total = sum(weights[s.detector] for s in votes)
-    fused = weighted_mean(votes, weights)
-
-    def delta(score: Score) -> float | None:
-        rest = [s for s in votes if s is not score]
-        return fused - weighted_mean(rest, weights) if rest and len(rest) >= least else None
-
-    return tuple(Contribution(s.detector, weights[s.detector] / total, s.p_fake or 0.0, delta(s)) for s in votes)
+def _voters(votes: Sequence[Vote], fit: FusionFit | None) -> list[Vote]:
+    first: dict[str, Vote] = {}
+    for vote in votes:
+        if fit is None or vote.detector in fit.detectors:
+            first.setdefault(vote.detector, vote)
+    return list(first.values())
 
 
-def _interval(
-    votes: Sequence[Score], timelines: Sequence[Timeline], weights: dict[str, float]
-) -> tuple[float, float] | None:
-    """95 % bootstrap interval of the fused mean over frames; None with fewer than five frames.
+def _too_few(votes: Sequence[Vote], scores: Sequence[Score], preset: Ensemble, fit: FusionFit | None) -> str:
+    left_out = dict(fit.left_out) if fit else {}
+    named = (f"{s.title} has no part in the fusion: {left_out[s.detector]}" for s in scores if s.detector in left_out)
+    reason = next((s.reason for s in scores if s.reason), next(named, "no detector could answer"))
+    if not votes:
+        return reason
+    return f"only {len(votes)} of the {preset.min_members} detectors needed could answer: {reason}"
 
-    It tells how much the answer depends on which frames were looked at, not how often the detectors are wrong.
-    """
-    voting = {s.detector for s in votes}
-    rows = {t.detector: np.asarray(t.p_fake) for t in timelines if t.detector in voting and len(t.p_fake) >= 5}
-    if len(rows) < len(votes):
-        return None
-    rng = np.random.default_rng(0)
-    means = [np.mean(row[rng.integers(0, len(row), (BOOTSTRAP_ROUNDS, len(row)))], axis=1) for row in rows.values()]
-    fused = np.average(means, axis=0, weights=[weights[name] for name in rows])
-    low, high = np.percentile(fused, [2.5, 97.5])
-    return float(low), float(high)
+
+def _contributions(votes: Sequence[Vote], how: Rule, least: int) -> tuple[Contribution, ...]:
+    fused = how.p(votes)
+
+    def delta(vote: Vote) -> float | None:
+        rest = [v for v in votes if v is not vote]
+        return fused - how.p(rest) if rest and len(rest) >= least else None
+
+    shares = zip(votes, how.shares(votes), strict=True)
+    return tuple(Contribution(v.detector, share, v.p, delta(v)) for v, share in shares)

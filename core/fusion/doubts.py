@@ -1,0 +1,49 @@
+"""When a high figure is not enough to call somebody fake: one lone detector, or a face too poor to judge by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from core.fusion.votes import Vote
+from core.types import FaceQuality, FaceTrack
+
+# Medians over a person's faces beyond which measures of detail, light, turn and cover make scores unreliable.
+_BLUR, _LUMA, _YAW, _COVER = 8.0, (25.0, 240.0), 0.9, 0.75
+_CROWD = 3
+
+
+def doubts(votes: Sequence[Vote], track: FaceTrack | None) -> tuple[str, ...]:
+    """Why this person may not be called fake, in words; empty where nothing speaks against it.
+
+    Args:
+        votes: about the person and the medium.
+        track: the person's faces; None for a medium without any.
+    """
+    found = [_lone(votes)]
+    if track is not None and not any(v.whole and v.p >= 0.5 for v in votes):
+        found.append(poor_face(track.quality))
+    return tuple(reason for reason in found if reason)
+
+
+def _lone(votes: Sequence[Vote]) -> str:
+    """From three voters on, one alone convinces nobody."""
+    if len(votes) < _CROWD or sum(v.p >= 0.5 for v in votes) != 1:
+        return ""
+    return f"only one of {len(votes)} detectors leans to fake, which is not enough to call it fake"
+
+
+def poor_face(quality: Sequence[FaceQuality]) -> str:
+    """What is wrong with a person's faces, "" where they will do."""
+    if not quality:
+        return ""
+    blur, luma = median(q.blur for q in quality), median(q.luma for q in quality)
+    faults = {
+        "blurred": blur < _BLUR,
+        "dark": luma < _LUMA[0],
+        "bright": luma > _LUMA[1],
+        "turned away": median(abs(q.yaw) for q in quality) > _YAW,
+        "covered": median(q.occlusion for q in quality) > _COVER,
+    }
+    named = " and ".join(name for name, there in faults.items() if there)
+    return f"the face is too {named} to call it fake by" if named else ""
