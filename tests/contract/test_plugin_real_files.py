@@ -7,27 +7,32 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 
 from core.detectors.base import load_detector
 from core.detectors.classnseg import ClassNSegDetector
-from core.detectors.lrnet import LandmarkDetector
+from core.detectors.lrnet import LandmarkDetector, load_landmark_detector
 from core.detectors.mesonet import counted
+from core.faces.detect import FaceFinder
+from core.faces.identity import FaceIdentifier, aligned, consistency
 from core.networks.classnseg import Decoder, Encoder
 from core.networks.lrnet import LrNet
 from core.networks.mesonet import Meso4, MesoInception4
 from core.registry import card
-from core.settings import Settings, build_settings
+from core.settings import FaceSettings, Settings, build_settings
+from core.training.data.faces import read_frames
 from core.training.export import golden_input
+from core.types import Face, FaceTrack, Frame
 from core.weights.files import companion, verified
 from core.weights.keymap import SAME_NAMES, key_map
 from core.weights.keys import audit
 from core.weights.states import read_state
 from tests.unit.plugin_samples import pictures
 from tests.unit.test_plugin_mesonet import Keras
-from tests.unit.test_plugin_small import landmark_card
 
 MESONET = ["mesonet-meso4-df", "mesonet-meso4-f2f", "mesonet-inception4-df", "mesonet-inception4-f2f"]
 FOLDER = os.environ.get("UNMASK_WEIGHTS_DIR")
+DATA = os.environ.get("UNMASK_TEST_DATA")
 
 pytestmark = [pytest.mark.data, pytest.mark.skipif(not FOLDER, reason="UNMASK_WEIGHTS_DIR names no folder of weights")]
 
@@ -86,17 +91,63 @@ def test_every_key_of_classnseg_is_used(settings: Settings) -> None:
     assert shown.shape == (2, 256, 256) and np.isfinite(shown).all() and shown.min() >= 0 and shown.max() <= 1
 
 
-@pytest.mark.parametrize("folder", ["lrnet", "lrnet-dfo"])
-def test_every_key_of_lrnet_is_used(folder: str) -> None:
-    place = Path(FOLDER or ".") / folder
-    if not place.is_dir():
-        pytest.skip(f"{folder} is not in UNMASK_WEIGHTS_DIR")
-    for name in ("g1.pth", "g2.pth"):
-        state = read_state(place / name, ())
+def walk(seed: int, frames: int) -> np.ndarray:
+    """Landmarks that wander, float64[frames, 68, 2] px."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform(80, 320, (1, 68, 2)) + np.cumsum(rng.normal(0, 0.3, (frames, 1, 2)), axis=0)
+
+
+@pytest.mark.parametrize("name", ["lrnet", "lrnet-dfo"])
+def test_every_key_of_lrnet_is_used_and_the_golden_value_reproduced(name: str, settings: Settings) -> None:
+    main, more = files(name, settings)
+    for path in (main, more):
+        state = read_state(path, ())
         report = audit(state, LrNet(), SAME_NAMES)
         assert report.ok and len(report.matched) == len(state) == 15
-    detector = LandmarkDetector(landmark_card(place, block=60), place / "g1.pth", "cpu")
-    rng = np.random.default_rng(0)
-    steady = rng.uniform(80, 320, (1, 68, 2)) + np.cumsum(rng.normal(0, 0.3, (120, 1, 2)), axis=0)
-    p_fake = detector.p_fake(steady)
-    assert p_fake.shape == (2,) and ((p_fake > 0) & (p_fake < 1)).all()
+    detector, golden = LandmarkDetector(card(name), main, "cpu"), card(name).golden
+    assert golden is not None
+    p_fake = detector.p_fake(walk(golden.seed, 2 * detector.block))
+    assert p_fake.shape == (2,)
+    assert np.log(p_fake[0] / (1 - p_fake[0])) == pytest.approx(golden.logit, abs=golden.tolerance)
+
+
+def test_lrnet_judges_a_clip_from_its_frames(settings: Settings) -> None:
+    """A still picture for a second: nothing moves, and there is one figure with the second's times."""
+    files("face-mesh", settings)
+    main = files("lrnet", settings)[0]
+    detector = load_landmark_detector(card("lrnet"), main, "cpu", settings)
+    picture = np.ascontiguousarray(skimage.data.astronaut())
+    face = Face((175.0, 75.0, 275.0, 195.0), (), 1.0)
+    person = FaceTrack(1, (0, 24), (0.0, 0.96), (face, face), ())
+    found = detector.segments([Frame(i, i / 25, picture) for i in range(33)], person)
+    assert [(s.start_s, s.end_s) for s in found] == [(0.0, 29 / 25)]
+    assert 0 < found[0].p_fake < 1
+
+
+def test_every_key_of_mobilefacenet_is_used_and_its_golden_value_reproduced(settings: Settings) -> None:
+    path = files("mobilefacenet", settings)[0]
+    identifier = FaceIdentifier(card("mobilefacenet"), path, "cpu")
+    state = read_state(path, ())
+    report = audit(state, identifier.network, SAME_NAMES)
+    assert report.ok and len(report.matched) == len(state) == 307
+    (point,) = identifier.embed(golden_input(20240, 112)[None])
+    np.testing.assert_allclose(point[:6], [0.03671, -0.09439, 0.02189, 0.00828, 0.09935, 0.23414], atol=1e-3)
+
+
+@pytest.mark.skipif(not DATA, reason="UNMASK_TEST_DATA names no folder of media")
+def test_faces_of_one_clip_are_closer_than_those_of_others(settings: Settings) -> None:
+    path = files("mobilefacenet", settings)[0]
+    clips = sorted(Path(DATA or ".").glob("video/calib/*/real/*.mp4"))
+    if len(clips) < 3:
+        pytest.skip("there are no clips in video/calib")
+    finder, identifier = FaceFinder(FaceSettings(), "cpu"), FaceIdentifier(card("mobilefacenet"), path, "cpu")
+    points, who = [], []
+    for number, clip in enumerate(clips):
+        pictures_ = [rgb for _, rgb in read_frames(clip, 3)]
+        crops = [aligned(rgb, faces[0]) for rgb, faces in zip(pictures_, finder.find(pictures_), strict=True) if faces]
+        points.append(identifier.embed(np.stack(crops)))
+        who += [number] * len(crops)
+        middle = consistency(points[-1], range(len(crops))).median
+        assert middle is not None and middle > 0.7
+    cosine, same = np.concatenate(points) @ np.concatenate(points).T, np.equal.outer(who, who)
+    assert cosine[same].min() > 0.55 > 0.45 > cosine[~same].max()
