@@ -13,8 +13,9 @@ from typing import Any
 from core import __version__, logs, schema
 from core.errors import InternalError, WorkbenchError
 from core.fusion.combine import evidence_rule, fuse
+from core.fusion.fits import fit_identity
 from core.fusion.verdict import decide, relabel
-from core.media.guard import identify
+from core.media.decoding import decoder
 from core.registry import Ensemble, ensemble, member_cards
 from core.runtime.pool import ModelPool, shared_pool
 from core.settings import Settings
@@ -65,7 +66,7 @@ def _analyse(source: Path, settings: Settings, on_progress: OnProgress | None, n
     pool = shared_pool(settings.runtime)
     context = Context(settings, preset, pool, on_progress)
     context.step(0.0)
-    ref = identify(source, settings.limits, name=name)
+    ref = decoder(settings, context.still_wanted).identify(source, name=name)
     key = cache_key(_facts(ref, settings, preset, pool))
     cache = ResultCache(settings)
     if (stored := cache.get(key)) is not None and (known := _recall(stored, ref, preset)) is not None:
@@ -138,6 +139,7 @@ def _facts(ref: MediaRef, settings: Settings, preset: Ensemble, pool: ModelPool)
         "media": ref.sha256,
         "settings": settings.result_facts(),
         "preset": preset.model_dump(mode="json", exclude={"thresholds"}),
+        "fusion": fit_identity(preset),
         "members": members,
         "code": [__version__, ANALYSIS_VERSION],
         "machine": [pool.device, version("torch"), version("timm"), version("av"), version("opencv-python-headless")],

@@ -69,6 +69,13 @@ class Enhancement(_Part):
     blur_variance: float = Field(default=20.0, description="Laplacian variance below which a frame counts as blurred")
 
 
+class Uncertainty(_Part):
+    """How much is spent on finding out how sure the detectors are, and on being sure at all."""
+
+    mirrored: int = Field(default=4, ge=0, description="pictures of a person also judged in the mirror; 0 = none")
+    early_exit: bool = Field(default=True, description="presets with a gate may stop early where it finds all genuine")
+
+
 class CacheSettings(_Part):
     enabled: bool = True
     max_bytes: int = Field(default=500_000_000, gt=0)
@@ -131,6 +138,7 @@ class Settings(BaseSettings):
     sampling: Sampling = Sampling()
     faces: FaceSettings = FaceSettings()
     enhance: Enhancement = Enhancement()
+    uncertainty: Uncertainty = Uncertainty()
     cache: CacheSettings = CacheSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     sandbox: SandboxSettings = SandboxSettings()
@@ -157,7 +165,7 @@ class Settings(BaseSettings):
 
     def result_facts(self) -> dict[str, Any]:
         """Those settings on which a result depends (part of the cache key). Thresholds are not among them."""
-        return self.model_dump(mode="json", include={"preset", "limits", "sampling", "faces", "enhance"})
+        return self.model_dump(mode="json", include={"preset", "limits", "sampling", "faces", "enhance", "uncertainty"})
 
 
 def build_settings(**overrides: Any) -> Settings:

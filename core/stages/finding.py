@@ -19,13 +19,14 @@ def find_people(frames: Sequence[Frame], context: Context) -> tuple[tuple[FaceTr
     copies, notes = zip(*(enhance_for_faces(f.rgb, context.settings.enhance) for f in frames), strict=True)
     what = ", ".join(sorted({n for n in notes if n}))
     settings = context.settings.faces
+    scenes = cuts(frames)
 
     def done(count: int) -> None:
         context.step(count / len(frames), f"{count} of {len(frames)} frames" + (f", {what}" if what else ""))
 
     key = f"faces:{settings.model_dump_json()}"
     with context.pool.lease(key, lambda device: face_finder(context.settings, device)) as finder:
-        found = finder.find(copies, done)
-    tracks = track(found, [f.t_s for f in frames], [f.rgb for f in frames], cuts(frames))
+        found = finder.find(copies, done, cuts=scenes)
+    tracks = track(found, [f.t_s for f in frames], [f.rgb for f in frames], scenes)
     sampled = tuple(SampledFrame(f.index, f.t_s, note) for f, note in zip(frames, notes, strict=True))
     return tuple(tracks), sampled

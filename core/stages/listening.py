@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from core.errors import DamagedMediaError
-from core.media.video import read_window
+from core.media.decoding import decoder
 from core.stages.context import Context
 from core.stages.reading import Material
 from core.sync.correlation import METHOD, mouth_motion, pick_window, sync_curve
@@ -40,7 +40,8 @@ def _curves(
     # People who share a scene mostly share the window too: it is decoded once, and one window is held at a time.
     @lru_cache(maxsize=1)
     def dense(window: tuple[float, float]) -> Sequence[Frame]:
-        return read_window(material.ref, material.info, *window, max_fps=2 * SYNC_FPS, limits=context.settings.limits)
+        reader = decoder(context.settings, context.still_wanted)
+        return reader.window(material.ref, material.info, *window, max_fps=2 * SYNC_FPS)
 
     chosen = {t.id for t in sorted(tracks, key=lambda t: -len(t.t_s))[:MOST_PEOPLE]}
     curves = []

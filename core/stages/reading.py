@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from core.errors import WorkbenchError
-from core.media.audio import read_audio
-from core.media.image import read_image
-from core.media.probe import probe
-from core.media.video import read_frames
+from core.media.decoding import Decoder, decoder
 from core.stages.context import Context
 from core.types import AudioClip, Frame, MediaInfo, MediaKind, MediaRef
 
@@ -29,26 +26,26 @@ def read(ref: MediaRef, context: Context) -> Material:
     Raises:
         WorkbenchError: nothing of it can be read.
     """
-    limits = context.settings.limits
-    info = probe(ref, limits)
+    reader = decoder(context.settings, context.still_wanted)
+    info = reader.probe(ref)
     context.step(0.2, info.container)
     frames: list[Frame] = []
     notes: list[str] = []
     if ref.kind is MediaKind.IMAGE:
-        frames, notes = read_image(ref, limits)
+        frames, notes = reader.image(ref)
     elif ref.kind is MediaKind.VIDEO:
-        frames, notes = read_frames(ref, info, context.settings.sampling, limits=limits)
+        frames, notes = reader.frames(ref, info, context.settings.sampling)
     context.step(0.7)
-    audio, heard = _sound(ref, info, context)
+    audio, heard = _sound(ref, info, reader)
     return Material(ref, replace(info, warnings=(*info.warnings, *notes, *heard)), tuple(frames), audio)
 
 
-def _sound(ref: MediaRef, info: MediaInfo, context: Context) -> tuple[AudioClip | None, list[str]]:
+def _sound(ref: MediaRef, info: MediaInfo, reader: Decoder) -> tuple[AudioClip | None, list[str]]:
     """The sound track; a picture whose sound is damaged is still worth looking at."""
     if not info.has_audio:
         return None, []
     try:
-        return read_audio(ref, info, context.settings.limits)
+        return reader.audio(ref, info)
     except WorkbenchError as error:
         if ref.kind is MediaKind.AUDIO:
             raise

@@ -12,6 +12,7 @@ from core.errors import WeightsMissingError, WorkbenchError
 from core.registry import Card, member_cards
 from core.stages.asking.answers import Answer, Asker, silent
 from core.stages.context import Context
+from core.stages.early_exit import early_exit, spares
 from core.stages.reading import Material
 from core.types import FaceTrack, Modality, Score, Status, Timeline
 from core.weights.files import as_found
@@ -33,12 +34,19 @@ class Scored:
 
 
 def score(material: Material, tracks: Sequence[FaceTrack], context: Context) -> Scored:
-    """Ask all members. A member that fails is a row with status and reason and never stops the others."""
+    """Ask all members. A member that fails is a row with status and reason and never stops the others; those that a
+    gate spares say so."""
     answers: list[Answer] = []
     cards = list(member_cards(context.preset))
+    spared: str | None = None
     for done, card in enumerate(cards):
         context.step(done / len(cards), card.title)
+        if spared is not None and spares(card):
+            answers.append(silent(card, Status.NOT_APPLICABLE, spared))
+            continue
         answers += ask(card, material, tracks, context)
+        if done == 0:
+            spared = early_exit(context.preset, context.settings, answers, tracks)
     return Scored(tuple(a.score for a in answers), tuple(a.line for a in answers if a.line))
 
 

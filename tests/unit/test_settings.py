@@ -101,7 +101,7 @@ def test_settings_cannot_be_changed() -> None:
 
 def test_result_facts_hold_what_changes_a_result_and_nothing_else() -> None:
     facts = build_settings().result_facts()
-    assert set(facts) == {"preset", "limits", "sampling", "faces", "enhance"}
+    assert set(facts) == {"preset", "limits", "sampling", "faces", "enhance", "uncertainty"}
     assert build_settings(sampling={"frames": 5}).result_facts() != facts
     assert build_settings(runtime={"batch": 2}, cache={"enabled": False}).result_facts() == facts
 

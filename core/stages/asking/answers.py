@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from core.fusion.calibration import calibrated, sigmoid
+from core.fusion.spread import trimmed_mean
 from core.registry import Card
 from core.stages.context import Context
 from core.stages.reading import Material
-from core.types import RGB, FaceTrack, Score, Status, Timeline
+from core.types import RGB, FaceTrack, Modality, Score, Status, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,15 @@ class Answer:
 
     score: Score
     line: Timeline | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mirror:
+    """Mirrored ``crops`` uint8[M, S, S, 3], which of the N crops they are, and their raw logits float[M]."""
+
+    which: tuple[int, ...]
+    crops: RGB
+    logits: npt.NDArray[np.floating]
 
 
 Asker: TypeAlias = Callable[[Card, Path, Material, Sequence[FaceTrack], Context], list[Answer]]
@@ -42,13 +52,16 @@ def spoken(
     crops: RGB | None = None,
     *,
     n: int | None = None,
+    mirror: Mirror | None = None,
 ) -> Answer:
-    """The mean over frames or windows at ``t_s`` of calibrated P(fake), and the curve.
+    """The mean over frames or windows at ``t_s`` of calibrated P(fake), and the curve. Of single pictures the extreme
+    ones are left out of the mean (:func:`core.fusion.spread.trimmed_mean`); ``raw`` is the plain mean.
 
     Args:
         logits: float[N], N >= 1, raw.
         crops: uint8[N, S, S, 3] behind them, for calibrations that differ by quality.
         n: frames that were looked at, where these are not the N.
+        mirror: what was answered about some of the crops in the mirror.
     """
     p = calibrated(logits, card.calibration, crops)
     if not np.isfinite(p).all():
@@ -58,11 +71,18 @@ def spoken(
         title=card.title,
         modality=card.modality,
         status=Status.OK,
-        p_fake=float(p.mean()),
+        p_fake=trimmed_mean(p) if card.modality is Modality.IMAGE else float(p.mean()),
         raw=float(sigmoid(logits).mean()),
         track_id=track_id,
         n=n or len(p),
         calibration=card.calibration.name if card.calibration else None,
         weights_sha256=card.weights.sha256,
+        spread=None if mirror is None else _spread(card, p, mirror),
     )
     return Answer(score, Timeline(card.id, track_id, tuple(t_s), tuple(float(v) for v in p)))
+
+
+def _spread(card: Card, p: npt.NDArray[np.float64], mirror: Mirror) -> float:
+    """Mean difference of calibrated P(fake) between pictures and their mirror images."""
+    turned = calibrated(mirror.logits, card.calibration, mirror.crops)
+    return float(np.abs(p[list(mirror.which)] - turned).mean())

@@ -11,7 +11,7 @@ from core.detectors.base import FrameDetector, load_detector
 from core.faces.align import crop, crop_whole
 from core.registry import Card
 from core.runtime.batching import run_batched
-from core.stages.asking.answers import Answer, silent, spoken
+from core.stages.asking.answers import Answer, Mirror, silent, spoken
 from core.stages.context import Context
 from core.stages.reading import Material
 from core.types import RGB, FaceTrack, MediaKind, Status
@@ -52,5 +52,16 @@ def _about_frames(detector: FrameDetector, card: Card, material: Material, conte
 def _judged(
     detector: FrameDetector, card: Card, crops: RGB, t_s: Sequence[float], context: Context, track_id: int | None
 ) -> Answer:
-    logits = run_batched(detector.logits, crops, context.settings.runtime.batch, lambda _: context.step(0.0))
-    return spoken(card, logits, t_s, track_id, crops)
+    batch = context.settings.runtime.batch
+    logits = run_batched(detector.logits, crops, batch, lambda _: context.step(0.0))
+    return spoken(card, logits, t_s, track_id, crops, mirror=_mirrored(detector, crops, context))
+
+
+def _mirrored(detector: FrameDetector, crops: RGB, context: Context) -> Mirror | None:
+    """A second look at a few of the crops, evenly spread, left and right exchanged."""
+    count = min(context.settings.uncertainty.mirrored, len(crops))
+    if count == 0:
+        return None
+    which = tuple(np.linspace(0, len(crops) - 1, count).round().astype(int).tolist())
+    turned = np.ascontiguousarray(crops[list(which), :, ::-1])
+    return Mirror(which, turned, run_batched(detector.logits, turned, context.settings.runtime.batch, lambda _: None))
