@@ -16,6 +16,7 @@ from core.fusion.combine import evidence_rule, fuse
 from core.fusion.fits import fit_identity
 from core.fusion.verdict import decide, relabel
 from core.media.decoding import decoder
+from core.provenance.look_up import look_up
 from core.registry import Ensemble, ensemble, member_cards
 from core.runtime.pool import ModelPool, shared_pool
 from core.settings import Settings
@@ -92,6 +93,7 @@ def _recall(stored: str, ref: MediaRef, preset: Ensemble) -> Analysis | None:
 def _run(key: str, ref: MediaRef, context: Context) -> Analysis:
     with context.stage(Stage.READING):
         material = read(ref, context)
+        provenance = look_up(ref, material.frames, context.settings.limits)
     with context.stage(Stage.FACES):
         tracks, sampled = find_people(material.frames, context)
     with context.stage(Stage.MODELS):
@@ -118,6 +120,7 @@ def _run(key: str, ref: MediaRef, context: Context) -> Analysis:
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         timings=tuple(context.timings),
         environment=_environment(context.pool),
+        provenance=provenance,
     )
 
 

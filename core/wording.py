@@ -226,3 +226,11 @@ def verdict_words(verdict: Verdict) -> str:
         f"{VERDICT_TITLES[verdict.label]}: probability of a fake {percent(verdict.p_fake)}{spread}; "
         f"lines: {thresholds(verdict.thresholds)}."
     )
+
+
+def place_in_queue(place: int, wait_s: float | None) -> str:
+    """How long a waiting analysis still waits: ``place`` 1 is next, ``wait_s`` an estimate in seconds."""
+    ahead = "next in line" if place == 1 else f"{place - 1} before yours"
+    if wait_s is None:
+        return ahead
+    return f"{ahead}, about {round(wait_s)} s" if wait_s < 90 else f"{ahead}, about {round(wait_s / 60)} min"

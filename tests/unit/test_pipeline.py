@@ -17,6 +17,7 @@ from core import pipeline, registry, schema
 from core.detectors.timm_frame import TimmFrameDetector
 from core.errors import CancelledError, DamagedMediaError, InternalError, WorkbenchError
 from core.fusion.verdict import relabel
+from core.media import decoding
 from core.registry import Card, Ensemble, InputSpec, Member, WeightsSpec
 from core.settings import Settings, build_settings
 from core.stages import finding, listening
@@ -232,7 +233,7 @@ def test_a_picture_track_that_breaks_while_lips_are_followed_is_a_row(
     def broken(*_: object, **__: object) -> None:
         raise DamagedMediaError("No picture can be decoded there.", hint="Copy it again.")
 
-    monkeypatch.setattr(listening, "read_window", broken)
+    monkeypatch.setattr(decoding, "read_window", broken)
     analysis = pipeline.analyse(samples("talking_clip", "b.mp4", seconds=4.0), settings)
     assert [c.status for c in analysis.sync] == [Status.ERROR]
     assert analysis.verdict.p_fake is not None
