@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from core.faces.mtcnn import Candidates, Cascade
+from core.faces.follow import Gap, Pairs, followed, room, side
+from core.faces.mtcnn import Candidates, Cascade, Region
 from core.settings import FaceSettings, Settings
 from core.types import RGB, Box, Face, Landmarks
 
@@ -35,6 +36,7 @@ class FaceFinder:
     """
 
     turned_confidence = _TURNED_CONFIDENCE
+    follows = True  # whether looking where a face should be is cheaper than searching the whole frame
 
     def __init__(self, settings: FaceSettings, device: str) -> None:
         self.settings = settings
@@ -45,19 +47,27 @@ class FaceFinder:
     def memory_bytes(self) -> int:
         return self._cascade.memory_bytes
 
-    def find(self, frames: Sequence[RGB], on_done: Callable[[int], None] | None = None) -> list[list[Face]]:
+    def find(
+        self,
+        frames: Sequence[RGB],
+        on_done: Callable[[int], None] | None = None,
+        *,
+        cuts: Sequence[int] | None = None,
+    ) -> list[list[Face]]:
         """Faces of each frame uint8[H, W, 3], largest first, at most ``max_faces`` of them.
 
         ``on_done`` is told how many frames are finished. ``confidence`` is the mean of the last network's probability
-        over shifted, scaled and mirrored looks at the same place, which chance resemblances do not survive.
+        over shifted, scaled and mirrored looks at the same place, which chance resemblances do not survive. ``cuts``
+        says that the frames are those of a clip, in order, and at which positions a new scene begins: then most are
+        only searched where their faces must be (``search_every``).
         """
-        found = self._find(frames, self.settings.min_confidence, on_done)
+        found = self._search(frames, cuts, self.settings.min_confidence, on_done)
         if not frames or any(found):
             return found
         turns = self._turns(frames)
         if not turns:
             return found
-        turned = self._find([_turn(frame, turns) for frame in frames], self._turned_limit(), None)
+        turned = self._search([_turn(frame, turns) for frame in frames], cuts, self._turned_limit(), None)
         return [[_turn_back(face, turns, frame) for face in faces] for faces, frame in zip(turned, frames, strict=True)]
 
     def _turns(self, frames: Sequence[RGB]) -> int:
@@ -73,6 +83,61 @@ class FaceFinder:
 
     def _turned_limit(self) -> float:
         return max(self.settings.min_confidence, self.turned_confidence)
+
+    def _search(
+        self,
+        frames: Sequence[RGB],
+        cuts: Sequence[int] | None,
+        min_confidence: float,
+        on_done: Callable[[int], None] | None,
+    ) -> list[list[Face]]:
+        every = self.settings.search_every
+        alike = len({frame.shape for frame in frames}) == 1
+        if cuts is None or every == 1 or not alike or not self.follows:
+            return self._find(frames, min_confidence, on_done)
+        searched = 0
+
+        def tell(count: int) -> None:
+            nonlocal searched
+            searched += count
+            if on_done is not None:
+                on_done(min(searched, len(frames)))
+
+        def whole(places: Sequence[int]) -> list[list[Face]]:
+            done = [0]
+
+            def more(count: int) -> None:
+                tell(count - done[0])
+                done[0] = count
+
+            return self._find([frames[i] for i in places], min_confidence, more)
+
+        def near(closed: dict[Gap, Pairs]) -> dict[int, list[Face]]:
+            return self._near(frames, closed, min_confidence, tell)
+
+        return followed(frames, cuts, every, whole, near)
+
+    def _near(
+        self,
+        frames: Sequence[RGB],
+        closed: dict[Gap, Pairs],
+        min_confidence: float,
+        tell: Callable[[int], None],
+    ) -> dict[int, list[Face]]:
+        """Faces of the frames within gaps, sought only where they must be."""
+        found: dict[int, list[Face]] = {}
+        for gap, pairs in closed.items():
+            places = range(gap[0] + 1, gap[1])
+            copies = [_working_copy(frames[i], self.settings.working_px) for i in places]
+            full, copy = frames[gap[0]].shape[:2], copies[0].shape[:2]
+            regions = [_region(a.box, b.box, len(copies), copy[1] / full[1]) for a, b in pairs]
+            with self._lock:
+                candidates = self._cascade.near(copies, regions, _MIN_WORKING_PX)
+            for place, i in enumerate(places):
+                here = candidates.pick(candidates.picture == place)
+                found[i] = chosen(here, full, copy, min_confidence, self.settings.max_faces)
+            tell(len(places))
+        return found
 
     def _find(
         self, frames: Sequence[RGB], min_confidence: float, on_done: Callable[[int], None] | None
@@ -138,6 +203,13 @@ def plausible(face: Face) -> bool:
     # In profile the points of the far side fold over the near one by a little.
     unfolded = min(eyes, mouth) > -0.15 * length and max(eyes, mouth) > 0.1 * length
     return bool(roll <= _MAX_ROLL_DEG and unfolded and max(eyes, mouth) <= 2.0 * length and 0.0 < nose_drop < 1.1)
+
+
+def _region(a: Box, b: Box, pictures: int, scale: float) -> Region:
+    """Where to look in the working copies between two frames in which a face is at ``a`` and at ``b``."""
+    x0, y0, x1, y1 = room(a, b)
+    sides = sorted((side(a) * scale, side(b) * scale))
+    return Region(tuple(range(pictures)), (x0 * scale, y0 * scale, x1 * scale, y1 * scale), *sides)
 
 
 def _working_size(shape: tuple[int, ...], working_px: int) -> tuple[int, int]:

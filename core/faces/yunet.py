@@ -26,6 +26,7 @@ class YuNetFinder(FaceFinder):
     """As :class:`~core.faces.detect.FaceFinder`, by OpenCV on the CPU. The file takes pictures of 640 px, so a larger
     ``working_px`` changes nothing."""
 
+    follows = False
     turned_confidence = 0.0  # its scores of true faces lie lower; the settings' limit holds for turned pictures too
 
     def __init__(self, settings: FaceSettings, weights: Path) -> None:
