@@ -54,7 +54,7 @@ def ask(card: Card, material: Material, tracks: Sequence[FaceTrack], context: Co
     """The rows of one member."""
     try:
         card, weights = as_found(card, context.settings)
-        return _asker(card.modality)(card, weights, material, tracks, context)
+        return _asker(card)(card, weights, material, tracks, context)
     except WeightsMissingError as error:
         return [silent(card, Status.UNAVAILABLE, str(error))]
     except WorkbenchError as error:
@@ -64,6 +64,8 @@ def ask(card: Card, material: Material, tracks: Sequence[FaceTrack], context: Co
         return [silent(card, Status.ERROR, f"it failed while running ({type(error).__name__})")]
 
 
-def _asker(modality: Modality) -> Asker:
+def _asker(card: Card) -> Asker:
     """Imported when needed: a picture does not wait for what listens."""
-    return cast(Asker, importlib.import_module(f"core.stages.asking.{_ASKERS[modality]}").ask)
+    follows_points = card.modality is Modality.CLIP and card.clip is None
+    name = "landmarks" if follows_points else _ASKERS[card.modality]
+    return cast(Asker, importlib.import_module(f"core.stages.asking.{name}").ask)
