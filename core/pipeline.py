@@ -31,6 +31,8 @@ from core.weights.files import identity
 
 log = logging.getLogger(__name__)
 
+_LIBRARIES = ("torch", "timm", "av", "opencv-python-headless", "c2pa-python")
+
 
 def analyse(
     source: Path, settings: Settings, on_progress: OnProgress | None = None, *, name: str | None = None
@@ -145,5 +147,5 @@ def _facts(ref: MediaRef, settings: Settings, preset: Ensemble, pool: ModelPool)
         "fusion": fit_identity(preset),
         "members": members,
         "code": [__version__, ANALYSIS_VERSION],
-        "machine": [pool.device, version("torch"), version("timm"), version("av"), version("opencv-python-headless")],
+        "machine": [pool.device, *(version(name) for name in _LIBRARIES)],
     }

@@ -75,7 +75,7 @@ def explain_frame(
     card, weights = as_found(registry.card(detector_id), settings)
     track = None if card.input.crop == "whole" else _track(analysis, track_id)
     moment, face = _face_at(analysis, track, t_s)
-    rgb = picture_at(media_path, analysis.media, moment, settings.limits)
+    rgb = picture_at(media_path, analysis.media, moment, settings)
     seen = crop(rgb, face, card.input)
     key = f"explain:{card.id}:{card.weights.sha256}"
     with shared_pool(settings.runtime).lease(key, lambda device: Explainer(card, weights, device)) as explainer:

@@ -18,7 +18,7 @@ import torch
 from core import registry
 from core.detectors.audio import AudioDetector, load_audio_detector
 from core.errors import NotFoundError
-from core.media.audio import read_audio
+from core.media.decoding import decoder
 from core.runtime.pool import shared_pool
 from core.settings import Settings
 from core.types import PCM, Analysis, MediaRef
@@ -89,7 +89,7 @@ def explain_sound(analysis: Analysis, media_path: Path, t_s: float, detector_id:
     media = analysis.media
     card, weights = as_found(registry.card(detector_id), settings)
     ref = MediaRef(media_path, media.sha256, media.info.kind, media.format, media.size_bytes, media.name)
-    clip, _ = read_audio(ref, media.info, settings.limits)
+    clip, _ = decoder(settings).audio(ref, media.info)
     if clip is None or not len(clip.pcm):
         raise NotFoundError("There is no sound to explain.", hint="Choose a detector that looks at the picture.")
     key = f"explain:{card.id}:{card.weights.sha256}"

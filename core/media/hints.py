@@ -47,7 +47,7 @@ def picture_hints(image: Image.Image) -> list[str]:
 
 
 def _exif_hints(exif: Image.Exif, format_: str) -> list[str]:
-    make, model, software = (_tidy(exif.get(tag)) for tag in _EXIF_TAGS)
+    make, model, software = (tidy(exif.get(tag)) for tag in _EXIF_TAGS)
     told = []
     if make or model:
         named = model if make and model.lower().startswith(make.lower().split()[0]) else f"{make} {model}".strip()
@@ -59,7 +59,7 @@ def _exif_hints(exif: Image.Exif, format_: str) -> list[str]:
     return told
 
 
-def _tidy(value: object) -> str:
+def tidy(value: object) -> str:
     """A metadata value made safe to show."""
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
     return "".join(c for c in text if c.isprintable()).strip()[:_MAX_VALUE]
@@ -67,7 +67,7 @@ def _tidy(value: object) -> str:
 
 def container_hints(tags: Mapping[str, str], first_packet: bytes) -> list[str]:
     """What the tags of a container and its streams, and the encoder's mark in the first packet, tell."""
-    lower = {key.lower(): _tidy(value) for key, value in tags.items()}
+    lower = {key.lower(): tidy(value) for key, value in tags.items()}
     told = [
         f"{text[0].upper()}{text[1:]} ({value})."
         for pattern, text in _WRITERS

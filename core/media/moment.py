@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.media.image import read_image
-from core.media.video import frame_at
-from core.settings import Limits
+from core.media.decoding import decoder
+from core.settings import Settings
 from core.types import RGB, MediaFacts, MediaKind, MediaRef
 
 
-def picture_at(path: Path, media: MediaFacts, t_s: float, limits: Limits) -> RGB:
+def picture_at(path: Path, media: MediaFacts, t_s: float, settings: Settings) -> RGB:
     """The frame of a clip at ``t_s``, or the picture itself, uint8[H, W, 3].
 
     Raises:
@@ -18,5 +17,5 @@ def picture_at(path: Path, media: MediaFacts, t_s: float, limits: Limits) -> RGB
     """
     if media.info.kind is MediaKind.IMAGE:
         ref = MediaRef(path, media.sha256, media.info.kind, media.format, media.size_bytes, media.name)
-        return read_image(ref, limits)[0][0].rgb
-    return frame_at(path, t_s).rgb
+        return decoder(settings).image(ref)[0][0].rgb
+    return decoder(settings).frame_at(path, t_s).rgb

@@ -222,6 +222,13 @@ def standing_label(connection: Connection, analysis_id: str, reviewer: str) -> R
     return connection.execute(query).mappings().first()
 
 
+def standing_labels(connection: Connection, media_sha256: str) -> list[tuple[str, Truth]]:
+    """Who said what of a medium, of all labels that stand."""
+    query = select(labels.c.reviewer, labels.c.truth).where(labels.c.media_sha256 == media_sha256)
+    rows = connection.execute(query.where(labels.c.truth.is_not(None), ~_taken_back()))
+    return [(reviewer, Truth(truth)) for reviewer, truth in rows]
+
+
 def retract(connection: Connection, row: RowMapping) -> None:
     """Append the row that takes a label back."""
     kept = ("analysis_id", "media_sha256", "reviewer", "label")

@@ -17,7 +17,8 @@ from core.store.db import WAIT_S, Database, now
 from core.store.feedback import LabelBook, Truth, last_truth, standing_count
 from core.store.files import encodable
 from core.store.reviews import ReviewBook
-from core.store.tables import entries, labels, reviews
+from core.store.seen import SeenBook, keep_fingerprints
+from core.store.tables import entries, fingerprints, labels, reviews
 from core.types import Analysis, Label, MediaKind
 
 FILE = "history.sqlite3"
@@ -47,7 +48,7 @@ class HistoryEntry:
     truth: Truth | None
 
 
-class Store(LabelBook, ReviewBook):
+class Store(LabelBook, ReviewBook, SeenBook):
     """History, labels and reviews in one file; safe to use from several threads and processes at once.
 
     Args:
@@ -90,6 +91,7 @@ class Store(LabelBook, ReviewBook):
         with self._db.write() as connection:
             connection.execute(delete(entries).where(_is(analysis.id, visitor)))
             connection.execute(insert(entries).values(**row))
+            keep_fingerprints(connection, analysis)
             return _entry(connection.execute(_rows(visitor).where(_is(analysis.id, visitor))).mappings().one())
 
     def entries(
@@ -173,6 +175,7 @@ class Store(LabelBook, ReviewBook):
             _forget_people(connection, analysis_id, visitor if left else None)
             kept = connection.execute(select(entries.c.media_sha256).where(entries.c.media_sha256.in_(media))).scalars()
             orphans = tuple(sorted(media - set(kept)))
+            connection.execute(delete(fingerprints).where(fingerprints.c.media_sha256.in_(orphans)))
         self._db.scrub()
         return orphans
 

@@ -57,6 +57,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (reviewer, analysis_id)
         )""",
     ),
+    (
+        """CREATE TABLE fingerprints (
+            media_sha256 TEXT NOT NULL,
+            hash TEXT NOT NULL,
+            PRIMARY KEY (media_sha256, hash)
+        )""",
+    ),
 )
 
 metadata = MetaData()
@@ -109,4 +116,11 @@ reviews = Table(
     Column("seen", Boolean, nullable=False),
     Column("label_id", Integer),
     Column("updated_at", Text, nullable=False),
+)
+
+fingerprints = Table(
+    "fingerprints",
+    metadata,
+    Column("media_sha256", Text, primary_key=True),
+    Column("hash", Text, primary_key=True),
 )
