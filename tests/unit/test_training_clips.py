@@ -110,6 +110,9 @@ class _Finder:
         box = np.array([side // 4, side // 4, 3 * side // 4, 3 * side // 4], np.float32)
         return Found(box, points.astype(np.float32), 0.99)
 
+    def largest_each(self, frames: list[np.ndarray]) -> list[Found | None]:
+        return [self.largest(rgb) for rgb in frames]
+
 
 def _item(path: Path, name: str = "a", sha: str = "ab" * 32) -> Item:
     return Item(path.name, sha, "video", False, "pristine", "grid", f"grid/{name}", "train")

@@ -58,6 +58,9 @@ class _Finder:
         box = np.array([side // 4, side // 4, 3 * side // 4, 3 * side // 4], np.float32)
         return Found(box, points.astype(np.float32), 0.99)
 
+    def largest_each(self, frames: list[np.ndarray]) -> list[Found]:
+        return [self.largest(rgb) for rgb in frames]
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:

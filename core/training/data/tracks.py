@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -33,6 +34,8 @@ MAX_GROWTH = 1.4
 _FACE_IN_STORE = 0.78 * STORE_PX / STORE_SCALE
 _SMALLEST_PX = 96
 _TICK_S = 1e-6
+# Looks that are held in memory at a time.
+_CHUNK = 17
 
 Points: TypeAlias = npt.NDArray[np.float32]
 
@@ -112,9 +115,9 @@ def build(root: Path, items: Sequence[Item], store: Path, *, windows: int, lengt
     return found
 
 
-def grid_frames(path: Path) -> Iterator[tuple[int, RGB]]:
+def grid_frames(path: Path, every: int = 1) -> Iterator[tuple[int, RGB]]:
     """Frames on a grid of 25 a second, by time stamps: (step, uint8[H, W, 3]) is what is shown at step / 25 s after the
-    first frame."""
+    first frame. Steps that are no multiple of ``every`` are left out."""
     import av
 
     with av.open(str(path)) as box:
@@ -126,11 +129,11 @@ def grid_frames(path: Path) -> Iterator[tuple[int, RGB]]:
             return
         step, (held, start_s), since_s = 0, first, 0.0
         for frame, time_s in stamped:
-            if step / FPS < time_s - start_s - _TICK_S:
-                shown = _rgb(held)
-                while step / FPS < time_s - start_s - _TICK_S:
-                    yield step, shown
-                    step += 1
+            shown: RGB | None = None
+            while step / FPS < time_s - start_s - _TICK_S:
+                shown = _rgb(held) if shown is None else shown
+                yield step, shown
+                step += every
             held, since_s = frame, time_s - start_s
         if step / FPS <= since_s + _TICK_S:
             yield step, _rgb(held)
@@ -195,9 +198,10 @@ def _png(rgb: RGB) -> npt.NDArray[np.uint8]:
 def _look(source: Path, finder: Finder) -> list[_Sight | None]:
     """The largest face of every fifth step, None where there is none."""
     sights: list[_Sight | None] = []
-    for step, rgb in grid_frames(source):
-        if step % LOOK_EVERY == 0:
-            face = finder.largest(rgb)
+    frames = grid_frames(source, LOOK_EVERY)
+    while chunk := list(islice(frames, _CHUNK)):
+        faces = finder.largest_each([rgb for _, rgb in chunk])
+        for (step, _), face in zip(chunk, faces, strict=True):
             sights.append(None if face is None else _Sight(step, face.points, face.size_px))
     return sights
 
