@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -52,6 +53,14 @@ def score(material: Material, tracks: Sequence[FaceTrack], context: Context) -> 
 
 def ask(card: Card, material: Material, tracks: Sequence[FaceTrack], context: Context) -> list[Answer]:
     """The rows of one member."""
+    started = time.perf_counter()
+    try:
+        return _asked(card, material, tracks, context)
+    finally:
+        log.info("detector done", extra={"detector": card.id, "seconds": round(time.perf_counter() - started, 4)})
+
+
+def _asked(card: Card, material: Material, tracks: Sequence[FaceTrack], context: Context) -> list[Answer]:
     try:
         card, weights = as_found(card, context.settings)
         return _asker(card)(card, weights, material, tracks, context)
