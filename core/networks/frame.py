@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from timm.layers.hybrid_embed import HybridEmbed
 from timm.models._efficientnet_builder import decode_arch_def
 from timm.models.efficientnet import EfficientNet
+from timm.models.resnet import Bottleneck, ResNet
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
@@ -184,10 +185,26 @@ def slim_efficientnetv2(drop_rate: float = 0.0, drop_path_rate: float = 0.0) -> 
     return net
 
 
+def slim_resnext(drop_rate: float = 0.0, drop_path_rate: float = 0.0) -> nn.Module:
+    """ResNeXt (Xie et al., 2017, arXiv:1611.05431) with eight groups and half the width and depth of ResNeXt-50."""
+    net: nn.Module = ResNet(
+        Bottleneck,
+        (2, 2, 3, 2),
+        num_classes=1,
+        channels=(32, 64, 128, 256),
+        cardinality=8,
+        base_width=8,
+        drop_rate=drop_rate,
+        drop_path_rate=drop_path_rate,
+    )
+    return net
+
+
 OWN: dict[str, Callable[..., nn.Module]] = {
     "cnn4": FourBlockCnn,
     "patch-gate": PatchGate,
     "frequency-net": FrequencyNet,
     "vit-tiny-hybrid": HybridViT,
     "efficientnetv2-slim": slim_efficientnetv2,
+    "resnext-slim": slim_resnext,
 }

@@ -18,7 +18,7 @@ from pathlib import Path
 from core.errors import ConfigError, WeightsError, WeightsMissingError
 from core.registry import Card, WeightsFile
 from core.settings import SHIPPED_WEIGHTS, Settings
-from core.weights import trusted
+from core.weights import trusted, versions
 
 _DEPTH = 8
 
@@ -172,6 +172,9 @@ def locate(card: Card, settings: Settings) -> Path | None:
 
 def identity(card: Card, settings: Settings) -> list[tuple[str, str | None]]:
     """What a result depends on of a detector's weights: state and sha256 of each file."""
+    if (number := versions.current(card.id, settings)) != versions.SHIPPED:
+        own = versions.promoted(card, settings)
+        return [(f"version {number}", own.weights.sha256 if own else None)]
     return [(found.presence.value, found.sha256) for found in find(card, settings)]
 
 
@@ -190,12 +193,25 @@ def verified(card: Card, settings: Settings) -> Path:
 def as_found(card: Card, settings: Settings) -> tuple[Card, Path]:
     """The card as it holds for the weights that are here, and their path; errors as :func:`verified`.
 
-    Weights that a user vouched for put their own sha256 on the card, and say so in its title. Where they are not those
-    that the card was measured with, its calibration and figures do not apply to them and are left out.
+    A version that was made on this machine (:mod:`core.weights.versions`) comes first, with its own card. Weights that
+    a user vouched for put their own sha256 on the card, and say so in its title. Where they are not those that the card
+    was measured with, its calibration and figures do not apply to them and are left out.
     """
+    if (own := versions.promoted(card, settings)) is not None:
+        return own, _of_version(own, settings)
     found = find(card, settings)
     paths = [_checked(card, item) for item in found]
     return vouched_card(card, found), paths[0]
+
+
+def _of_version(card: Card, settings: Settings) -> Path:
+    path = versions.weights_file(card, settings)
+    if not path.is_file() or file_sha256(path) != card.weights.sha256:
+        raise WeightsError(
+            f"The weights of {card.title} in {path.parent} are missing or damaged.",
+            hint=f"Go back: python -m core.cli finetune rollback {card.id}",
+        )
+    return path
 
 
 def companion(card: Card, weights: Path, file: str) -> Path:
