@@ -108,14 +108,14 @@ def crop_stretched(rgb: RGB, box: Box, spec: InputSpec) -> RGB:
 
 def crop_whole(rgb: RGB, spec: InputSpec) -> RGB:
     """The whole picture resized (not keeping its aspect) to uint8[size, size, 3]."""
-    return _resized(rgb, spec.size, spec.resize)
+    return resized(rgb, spec.size, spec.resize)
 
 
 def crop(rgb: RGB, face: Face, spec: InputSpec) -> RGB:
     """Cut ``face`` out of ``rgb`` by the rule of ``spec``: uint8[spec.size, spec.size, 3]."""
     if spec.via is not None:
         whole = crop(rgb, face, spec.model_copy(update={"size": spec.via, "via": None}))
-        return _resized(whole, spec.size, spec.resize)
+        return resized(whole, spec.size, spec.resize)
     if spec.crop == "aligned":
         return align(rgb, face.landmarks, spec)
     if spec.crop == "box":
@@ -163,7 +163,7 @@ def _stretched_part(shape: tuple[int, ...], box: Box, spec: InputSpec) -> tuple[
     return left, top, max(left + 1, int(x1 + across) + 1), max(top + 1, int(y1 + down) + 1)
 
 
-def _resized(rgb: RGB, size: int, resize: str) -> RGB:
+def resized(rgb: RGB, size: int, resize: str) -> RGB:
     """A square of ``size`` px; ``antialiased`` widens the bilinear filter when it shrinks, as Pillow does."""
     if resize == "antialiased":
         return np.asarray(Image.fromarray(rgb).resize((size, size), Image.Resampling.BILINEAR))

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from core.faces.align import similarity, template, warp
+from core.faces.align import resized, similarity, template, warp
 from core.registry import InputSpec
 from core.types import RGB
 
@@ -51,6 +51,8 @@ def steady(points: npt.ArrayLike, t_s: npt.ArrayLike, size: int, scale: float) -
 
 def steady_crops(frames: Sequence[RGB], points: npt.ArrayLike, t_s: npt.ArrayLike, spec: InputSpec) -> RGB:
     """The input of a clip detector: uint8[T, size, size, 3] of T frames, their landmarks [T, 5, 2] and moments [T]."""
-    matrices = steady(points, t_s, spec.size, spec.scale)
+    side = spec.via or spec.size
+    matrices = steady(points, t_s, side, spec.scale)
     cubic = spec.resize == "bicubic"
-    return np.stack([warp(f, m, spec.size, cubic=cubic) for f, m in zip(frames, matrices, strict=True)])
+    cut = (warp(f, m, side, cubic=cubic) for f, m in zip(frames, matrices, strict=True))
+    return np.stack([resized(crop, spec.size, spec.resize) for crop in cut])

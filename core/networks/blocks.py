@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -109,24 +109,30 @@ class Trunk(nn.Module):
     Args:
         name: of the timm network.
         file: safetensors of a frame detector of the same network (one logit) to begin with; None starts from scratch.
+        frozen: keep the weights as they are while the rest learns.
 
     Raises:
         ConfigError: timm knows no such network.
         WeightsError: the file does not fit.
     """
 
-    def __init__(self, name: str, file: str | None = None, drop_path: float = 0.0) -> None:
+    def __init__(self, name: str, file: str | None = None, *, frozen: bool = False) -> None:
         super().__init__()
         import timm
 
         try:
-            self.net = timm.create_model(name, pretrained=False, num_classes=0, drop_path_rate=drop_path)
+            self.net = timm.create_model(name, pretrained=False, num_classes=0)
         except RuntimeError as exc:
             raise ConfigError(f"timm has no network '{name}'.", hint="See the option 'trunk'.") from exc
         width: Any = getattr(self.net, "head_hidden_size", None) or self.net.num_features
         self.width = int(width)
         if file is not None:
             load_trunk(self.net, name, Path(file))
+        self.frozen = frozen
+        self.requires_grad_(not frozen)
+
+    def train(self, mode: bool = True) -> Self:
+        return super().train(mode and not self.frozen)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.net(x)

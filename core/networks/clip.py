@@ -63,7 +63,7 @@ class ClipNetwork(nn.Module):
 class CnnLstm(ClipNetwork):
     """A CNN per frame, an LSTM over the frames (Güera and Delp, 2018, doi:10.1109/AVSS.2018.8639163).
 
-    With ``resnext50_32x4d`` and 2048 states the classic recurrent detector.
+    With ``resnext50_32x4d`` and 2048 states the classic recurrent detector. ``frozen`` leaves the CNN as it began.
     """
 
     def __init__(
@@ -74,9 +74,10 @@ class CnnLstm(ClipNetwork):
         drop: float = 0.4,
         drop_frames: float = 0.0,
         trunk_file: str | None = None,
+        frozen: bool = False,
     ) -> None:
         super().__init__(drop_frames)
-        self.trunk = Trunk(trunk, trunk_file)
+        self.trunk = Trunk(trunk, trunk_file, frozen=frozen)
         self.recurrent = Recurrent(self.trunk.width, hidden, layers, both_ways=False, drop=drop)
         self.readout = Readout(self.recurrent.width, drop)
 
@@ -122,7 +123,8 @@ class EfficientNetBiLstmAttention(ClipNetwork):
     """EfficientNet per frame, two BiLSTM layers and multi-head attention over the frames with residuals and
     normalisation, and two heads: what happens over time, and the fingerprint of a generator in single frames.
 
-    The main logit is the sum of both, so the fingerprint's part in a verdict can be told.
+    The main logit is the sum of both, so the fingerprint's part in a verdict can be told. ``frozen`` leaves the
+    EfficientNet as it began.
     """
 
     def __init__(
@@ -134,9 +136,10 @@ class EfficientNetBiLstmAttention(ClipNetwork):
         drop: float = 0.3,
         drop_frames: float = 0.0,
         trunk_file: str | None = None,
+        frozen: bool = False,
     ) -> None:
         super().__init__(drop_frames)
-        self.trunk = Trunk(trunk, trunk_file)
+        self.trunk = Trunk(trunk, trunk_file, frozen=frozen)
         self.project = nn.Sequential(nn.Linear(self.trunk.width, width), nn.LayerNorm(width), nn.Dropout(drop))
         self.recurrent = Recurrent(width, width // 2, layers, drop=drop)
         self.attention = TransformerLayer(width, heads, growth=2, drop=drop)

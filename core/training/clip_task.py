@@ -11,20 +11,23 @@ import torch
 
 from core.errors import ConfigError
 from core.networks.embed import FrameEmbedder
-from core.training.data.clips import ClipPairs, make_clip_validation
+from core.training.data.clips import ClipPairs, Shrunk, make_clip_validation
 from core.training.data.embeddings import Embed, EmbeddedPairs, embedded_validation
 from core.training.data.manifest import read_manifest
-from core.training.data.seeded import PairData
 from core.training.data.splits import load_or_make
 from core.training.data.tracks import build
+from core.training.heldout import evenly
 from core.training.prepare import SPLITS
-from core.training.tasks import Material, TaskConfig, network_input
+from core.training.tasks import Material, TaskConfig, bank_key, kept, network_input
 
 log = logging.getLogger(__name__)
+MOST_TO_CHOOSE_BY = 32  # windows that are judged after every epoch
 
 
-def prepare_clips(config: TaskConfig, data: Path, store: Path, splits: Path = SPLITS) -> Material:
+def prepare_clips(config: TaskConfig, data: Path, store: Path, bank: Path, splits: Path = SPLITS) -> Material:
     """Windows of the real clips of the training split, divided by the split file, and pairs made of them.
+
+    Pairs are kept as they are cut (``input.via``), so that networks of several sizes share them.
 
     Raises:
         ConfigError: nobody is left to train on or to choose by, or no frame detector is named where one is needed.
@@ -37,13 +40,26 @@ def prepare_clips(config: TaskConfig, data: Path, store: Path, splits: Path = SP
     held = [w for w in windows if split[w.row.sha256] == "val"]
     if not train or not held:
         raise ConfigError("The split leaves no clip on one side.", hint="Remove the split file to draw a new one.")
-    pairs: PairData = ClipPairs(train, config, clip.frames, clip.strides)
+    rows = tuple(w.row for w in train)
+    whole = at_cut(config)
+    made = ClipPairs(train, whole, clip.frames, clip.strides)
+    pairs = kept(made, config, bank / bank_key(whole.model_copy(update={"task": "clip", "frame_detector": None}), rows))
+    held = [held[i] for i in evenly(range(len(held)), MOST_TO_CHOOSE_BY)]
     validation = make_clip_validation(held, config, clip.frames, clip.strides)
     if config.task == "embedding":
         embed = frame_embedder(config)
-        pairs, validation = EmbeddedPairs(pairs, embed), embedded_validation(validation, embed)
+        pairs = kept(EmbeddedPairs(pairs, embed), config, bank / bank_key(config, rows))
+        validation = embedded_validation(validation, embed)
+    elif config.input.via is not None:
+        pairs = Shrunk(pairs, config.input)
     licences = {item.source: item.licence.split(": ", 1)[-1] for item in items}
-    return Material(pairs, validation, tuple(w.row for w in train), licences)
+    return Material(pairs, validation, rows, licences)
+
+
+def at_cut(config: TaskConfig) -> TaskConfig:
+    """``config`` whose input is what is cut, before it is made smaller."""
+    spec = config.input
+    return config.model_copy(update={"input": spec.model_copy(update={"size": spec.via or spec.size, "via": None})})
 
 
 def frame_embedder(config: TaskConfig) -> Embed:

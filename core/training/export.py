@@ -119,15 +119,15 @@ def _trained_on(config: TrainConfig, facts: dict[str, Any], history: Sequence[di
     return f"{facts.get('text', 'real faces')} Fakes were made from these: {fakes}. No true deepfake. {done}."
 
 
-def describe(rows: Sequence[CropRow], licences: dict[str, str]) -> dict[str, Any]:
+def describe(rows: Sequence[CropRow], licences: dict[str, str], what: str = "crops of real faces") -> dict[str, Any]:
     """What the training data were: a sentence for the card and counts by source."""
     crops = Counter(row.source for row in rows)
     people = {source: len({r.identity for r in rows if r.source == source}) for source in crops}
     parts = [
-        f"{source} ({crops[source]} crops, {people[source]} identities; {licences.get(source, 'licence unknown')})"
+        f"{source} ({crops[source]}, {people[source]} identities; {licences.get(source, 'licence unknown')})"
         for source in sorted(crops)
     ]
-    text = f"{len(rows)} crops of real faces of {len({r.identity for r in rows})} identities: {'; '.join(parts)}."
+    text = f"{len(rows)} {what} of {len({r.identity for r in rows})} identities: {'; '.join(parts)}."
     return {"text": text, "crops": dict(crops), "identities": people}
 
 

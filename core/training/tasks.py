@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +33,7 @@ from core.training.validation import ValidationSet
 log = logging.getLogger(__name__)
 
 Task = Literal["clip", "embedding", "audio"]
+_WHAT = {"clip": "windows of real faces", "embedding": "windows of real faces", "audio": "real voices"}
 
 
 class ClipOptions(BaseModel):
@@ -99,7 +100,7 @@ def _refuse_unused(config: TaskConfig, name: str) -> None:
         "model.drop_rate": model.drop_rate > 0 or model.drop_path_rate > 0,
         "optim.map_weight": optim.map_weight > 0,
         "optim.distil": optim.distil > 0,
-        "optim.augment": optim.augment > 0,
+        "optim.augment": optim.augment > 0 and config.task != "clip",
     }
     if any(given.values()):
         names = ", ".join(key for key, value in given.items() if value)
@@ -128,15 +129,22 @@ class Material:
     licences: dict[str, str]
 
 
-def prepare(config: TaskConfig, data: Path, store: Path) -> Material:
-    """Cut what is missing in ``store`` and divide it by the split file of ``config``."""
+def prepare(config: TaskConfig, data: Path, store: Path, bank: Path) -> Material:
+    """Cut what is missing in ``store`` and divide it by the split file of ``config``. Pairs are kept below ``bank``
+    where the file asks for that."""
     if config.task == "audio":
         from core.training.audio_task import prepare_audio
 
-        return prepare_audio(config, data, store)
+        heard = prepare_audio(config, data, store)
+        return replace(heard, pairs=kept(heard.pairs, config, bank / bank_key(config, heard.rows)))
     from core.training.clip_task import prepare_clips
 
-    return prepare_clips(config, data, store)
+    return prepare_clips(config, data, store, bank)
+
+
+def kept(pairs: PairData, config: TaskConfig, folder: Path) -> PairData:
+    """``pairs``, kept in ``folder`` where the file asks for a bank."""
+    return Kept(pairs, folder, config.data.bank_epochs) if config.data.bank_epochs else pairs
 
 
 def network_input(batch: torch.Tensor, spec: InputSpec) -> torch.Tensor:
@@ -168,19 +176,15 @@ def _options(config: TaskConfig) -> dict[str, Any]:
 
 
 def train_task(config: TaskConfig, material: Material, folder: Path, *, resume: bool = True) -> Path:
-    """Train ``config``; returns the best weights (float32 safetensors). Pairs are kept beside ``folder`` where the
-    file asks for a bank."""
+    """Train ``config``; returns the best weights (float32 safetensors)."""
     torch.set_num_threads(config.threads)
     log.info("%d windows or voices, %d to choose by", len(material.rows), len(material.validation.fake))
     folder.mkdir(parents=True, exist_ok=True)
-    facts = describe(material.rows, material.licences)
+    facts = describe(material.rows, material.licences, _WHAT[config.task])
     (folder / "data.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    pairs: PairData = material.pairs
-    if config.data.bank_epochs:
-        pairs = Kept(pairs, folder.parent / "bank" / bank_key(config, material.rows), config.data.bank_epochs)
 
     def work(team: Team) -> None:
-        trainer = TaskTrainer(config, pairs, material.validation, folder, team=team)
+        trainer = TaskTrainer(config, material.pairs, material.validation, folder, team=team)
         if resume:
             trainer.resume()
         trainer.run()
@@ -204,4 +208,4 @@ def bank_key(config: TaskConfig, rows: tuple[CropRow, ...]) -> str:
 def run(path: Path, *, data: Path, out: Path, store: Path, resume: bool = True) -> Path:
     """Train the file of a task; arguments as :func:`core.training.cli_api.run`."""
     config = read_task(path)
-    return train_task(config, prepare(config, data, store), out, resume=resume)
+    return train_task(config, prepare(config, data, store, out.parent / "bank"), out, resume=resume)

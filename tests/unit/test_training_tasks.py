@@ -87,7 +87,7 @@ def _small(config: TaskConfig, **changes: Any) -> TaskConfig:
         "clip": {"frames": 4, "strides": (1, 2), "windows": 1},
         "optim": config.optim.model_dump() | {"epochs": 1, "pairs_per_epoch": 4, "pairs_per_batch": 2},
     }
-    values["input"] = values["input"] | {"size": 32}
+    values["input"] = values["input"] | {"size": 32, "via": 64 if config.task == "clip" else None}
     values["data"] = values["data"] | {"validation_share": 0.4, "split_file": "split.json"}
     return TaskConfig.model_validate(values | changes)
 
@@ -99,8 +99,9 @@ def _embed(frames: np.ndarray) -> np.ndarray:
 def _material(config: TaskConfig, data: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Material:
     monkeypatch.setattr(tracks, "Finder", _Finder)
     monkeypatch.setattr(clip_task, "frame_embedder", lambda config: _embed)
-    make = prepare_audio if config.task == "audio" else prepare_clips
-    return make(config, data, data / "store", folder / "splits")
+    if config.task == "audio":
+        return prepare_audio(config, data, data / "store", folder / "splits")
+    return prepare_clips(config, data, data / "store", folder / "bank", folder / "splits")
 
 
 def test_every_slim_network_has_a_file() -> None:

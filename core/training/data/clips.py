@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from torch.utils.data import Dataset
 
 from core.errors import ConfigError
-from core.faces.align import template
+from core.faces.align import resized, template
+from core.registry import InputSpec
 from core.training.config import TrainConfig
 from core.training.data.crops import STORE_SCALE, Crops
 from core.training.data.pairs import Drawer, jitter, to_input
-from core.training.data.seeded import Item, SeededPairs, stacked
+from core.training.data.seeded import Item, PairData, SeededPairs, stacked
 from core.training.data.tracks import Window
 from core.training.fakes.clips import clip_fake
 from core.training.nuisance import degrade_clip, finish
@@ -57,8 +59,37 @@ class ClipMaker:
 
     def cut(self, frames: RGB, change: npt.NDArray[np.float64] | None = None) -> RGB:
         """The network's input uint8[T, size, size, 3]: the same cut for all frames, which are steady already."""
-        points = template(frames.shape[1], STORE_SCALE)
-        return np.stack([to_input(frame, points, self.config.input, change) for frame in frames])
+        points, spec = template(frames.shape[1], STORE_SCALE), self.config.input
+        cut = spec.model_copy(update={"size": spec.via or spec.size})
+        return shrunk(np.stack([to_input(frame, points, cut, change) for frame in frames]), spec)
+
+
+def shrunk(frames: RGB, spec: InputSpec) -> RGB:
+    """Frames uint8[T, via, via, 3] as the network's input uint8[T, size, size, 3]."""
+    if spec.via is None:
+        return frames
+    return np.stack([resized(frame, spec.size, spec.resize) for frame in frames])
+
+
+class Shrunk(Dataset[Item]):
+    """``pairs`` of clips uint8[2, T, via, via, 3] at the size of a network's input."""
+
+    def __init__(self, pairs: PairData, spec: InputSpec) -> None:
+        self._pairs = pairs
+        self._spec = spec
+        self.epoch = 0
+
+    @property
+    def methods(self) -> Sequence[str]:
+        return self._pairs.methods
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, item: int) -> Item:
+        self._pairs.epoch = self.epoch
+        clips, method, number = self._pairs[item]
+        return stacked([shrunk(clip, self._spec) for clip in clips.numpy()]), method, number
 
 
 class ClipPairs(SeededPairs):

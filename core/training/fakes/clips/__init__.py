@@ -7,7 +7,7 @@ from core.training.fakes.clips.animated import Animated
 from core.training.fakes.clips.base import Clip, ClipFake
 from core.training.fakes.clips.blended import Flicker, Jitter
 from core.training.fakes.clips.framed import PAIRED, FrameWise, Tracked
-from core.training.fakes.clips.timed import Averaged, RetimedMouth, Stutter, TimeSplice
+from core.training.fakes.clips.timed import Averaged, RetimedMouth, Shuffled, Stutter, TimeSplice
 
 __all__ = ["Clip", "ClipFake", "all_clip_fakes", "clip_fake"]
 
@@ -22,6 +22,7 @@ def all_clip_fakes() -> dict[str, ClipFake]:
         Flicker(),
         Stutter(),
         TimeSplice(),
+        Shuffled(),
         Averaged(),
         RetimedMouth(),
         Animated(),

@@ -42,6 +42,18 @@ class TimeSplice:
         return _replayed(rng, faces, region, _stretch(rng, len(faces)))
 
 
+class Shuffled:
+    """Whole frames in another order, one by one or a few at a time: every picture is real, the motion is not."""
+
+    name = "shuffled"
+    needs_partner = False
+
+    def make(self, rng: np.random.Generator, clip: Clip, partner: Clip | None = None) -> RGB:
+        faces = checked(clip, partner)
+        order = _order(rng, len(faces))
+        return np.stack([faces[i].pixels for i in order])
+
+
 class RetimedMouth:
     """The mouth runs to another clock, as in dubbing: forth and back over the clip at a changing speed, softened a
     little as lip-sync generators do (Prajwal et al., 2020, arXiv:2008.10010)."""
@@ -133,6 +145,16 @@ def _stretch(rng: np.random.Generator, count: int) -> Schedule:
     taken = np.arange(source, source + length) % count
     schedule[start : start + length] = taken[::-1] if rng.random() < 0.3 else taken
     return schedule
+
+
+def _order(rng: np.random.Generator, count: int) -> Schedule:
+    """0, 1, 2, ... cut into pieces of one to three, which are put into another order."""
+    size = int(rng.integers(1, 4)) if count > 6 else 1
+    pieces = np.array_split(np.arange(count), -(-count // size))
+    order = rng.permutation(len(pieces))
+    if len(pieces) > 1 and (np.diff(order) == 1).all():
+        order = order[::-1]
+    return np.concatenate([pieces[i] for i in order])
 
 
 def _clock(rng: np.random.Generator, count: int) -> Schedule:
