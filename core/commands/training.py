@@ -27,6 +27,8 @@ def add(commands: Commands) -> None:
     _add_leave_one_out(commands)
     _add_compare(commands)
     _add_thresholds(commands)
+    _add_public(commands)
+    _add_tts(commands)
     _add_data(commands)
 
 
@@ -93,6 +95,13 @@ def _add_thresholds(commands: Commands) -> None:
     _add_media(parser)
 
 
+def _add_public(commands: Commands) -> None:
+    parser = _parser(commands, "measure-public", "measure the public detectors on the test split", _measure_public)
+    parser.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="folder with manifest.csv ($UNMASK_TRAINING_DATA, else data)"
+    )
+
+
 def _add_leave_one_out(commands: Commands) -> None:
     parser = _add_one(commands, "leave-one-out", "train without each pseudo-fake method and test on it", _leave_one_out)
     parser.add_argument("--epochs", type=int, metavar="N", help="shorter runs than the configuration's")
@@ -108,6 +117,12 @@ def _add_data(commands: Commands) -> None:
     )
     report.add_argument("--json", type=Path, metavar="FILE", help="also write everything that was found")
     report.set_defaults(run=_data_report, verbose=True)
+
+
+def _add_tts(commands: Commands) -> None:
+    text = "let the text-to-speech engines that are installed read out fakes for training voices"
+    parser = _parser(commands, "tts", text, _tts)
+    parser.add_argument("--store", type=Path, default=_RUNS / "crops", metavar="FOLDER", help="where voices are kept")
 
 
 def _existing(path: Path) -> Path:
@@ -225,6 +240,18 @@ def _thresholds(args: argparse.Namespace) -> int:
             never_real=args.never_real,
         )
     )
+
+
+def _measure_public(args: argparse.Namespace) -> int:
+    from core.training import cli_api
+
+    return _say(cli_api.measure_public(data=_data(args), command="python -m core.cli measure-public"))
+
+
+def _tts(args: argparse.Namespace) -> int:
+    from core.training.tts import FOLDER, speak
+
+    return _say("\n".join(f"{name}: {count}" for name, count in speak(args.store / FOLDER).items()))
 
 
 def _data_report(args: argparse.Namespace) -> int:

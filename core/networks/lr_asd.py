@@ -1,4 +1,4 @@
-"""LR-ASD (Liao et al., 2025, doi:10.1007/s11263-025-02399-9): who is speaking, from a face and the sound."""
+"""LR-ASD (Liao et al., 2025, doi:10.1007/s11263-025-02399-2): who is speaking, from a face and the sound."""
 
 from __future__ import annotations
 

@@ -181,3 +181,18 @@ def leave_one_out(
     plan = Plan(config, tuple(methods or sorted(config.fakes)), epochs, command)
     document = DOCS / f"{config.id}-leave-one-out.json"
     return markdown(work(plan, prepare(config, data, store), out / "leave-one-out", document))
+
+
+def measure_public(*, data: Path, command: str) -> str:
+    """Score the test split with every public detector whose files are here; writes ``docs/measured/public.{json,md}``
+    and the figures in docs/detectors.md; returns the page's path."""
+    from core.settings import build_settings
+    from core.training import public
+    from core.training.evaluate import DOCS
+
+    settings = build_settings()
+    cards = public.public_cards(settings)
+    rows = public.measure(data, settings, cards)
+    found = public.lines(rows, cards)
+    public.put_figures(ROOT / "docs" / "detectors.md", found)
+    return str(public.write(rows, found, DOCS, command))
