@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -22,23 +20,12 @@ from core.settings import SHIPPED_WEIGHTS
 from core.training.cards import card_path, write_card
 from core.training.config import TrainConfig, read_config
 from core.training.data.crops import CropRow
+from core.training.golden import golden_logit
 from core.types import Modality
 
 log = logging.getLogger(__name__)
 IMPLEMENTATION = "core.detectors.timm_frame:TimmFrameDetector"
 GOLDEN_SEED = 20240
-
-
-def golden_input(seed: int, size: int) -> npt.NDArray[np.uint8]:
-    """The fixed input behind a card's golden logit: smooth coloured noise uint8[size, size, 3]."""
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 256, (8, 8, 3)).astype(np.float64)
-    grid = np.linspace(0, 7, size)
-    low = np.floor(grid).astype(int).clip(0, 6)
-    part = grid - low
-    rows = coarse[low] * (1 - part)[:, None, None] + coarse[low + 1] * part[:, None, None]
-    both = rows[:, low] * (1 - part)[None, :, None] + rows[:, low + 1] * part[None, :, None]
-    return np.rint(both).astype(np.uint8)
 
 
 def half(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -62,6 +49,14 @@ def export(
     Raises:
         WeightsMissingError: the run has no weights yet.
     """
+    spec = ship_weights(config, run, weights, licence=_licence(config), config_file=config_file)
+    return ship_card(_card(config, spec), weights, card_file)
+
+
+def ship_weights(
+    config: TrainConfig, run: Path, weights: Path = SHIPPED_WEIGHTS, *, licence: str, config_file: str = ""
+) -> WeightsSpec:
+    """Write the best weights of ``run`` into ``weights`` and say what a card says of them; errors as :func:`export`."""
     best = run / "best.safetensors"
     if not best.is_file():
         raise WeightsMissingError(f"There are no trained weights in {run}.", hint="Train first.")
@@ -71,24 +66,27 @@ def export(
     save_file(half(load_file(best)), part)
     part.replace(target)
     target.chmod(0o644)
-    card = _card(config, run, target, config_file)
-    card = card.model_copy(update={"golden": _golden(card, target)})
-    write_card(card, card_file or card_path(config.id))
-    _manifest(weights, card)
     log.info("exported %s: %d bytes", target.name, target.stat().st_size)
+    return WeightsSpec(
+        file=target.name,
+        sha256=hashlib.sha256(target.read_bytes()).hexdigest(),
+        size_bytes=target.stat().st_size,
+        licence=licence,
+        trained_on=_trained_on(config, _json(run / "data.json", {}), _json(run / "history.json", [])),
+        how_to_get=f"python -m core.cli train {config_file or f'configs/training/{config.id}.yaml'}",
+    )
+
+
+def ship_card(card: Card, weights: Path = SHIPPED_WEIGHTS, card_file: Path | None = None) -> Card:
+    """Write a card with its golden logit, and the manifest entry of its weights, which lie in ``weights``."""
+    logit = golden_logit(card, weights / card.weights.file, GOLDEN_SEED)
+    card = card.model_copy(update={"golden": Golden(seed=GOLDEN_SEED, logit=round(logit, 5))})
+    write_card(card, card_file or card_path(card.id))
+    _manifest(weights, card)
     return card
 
 
-def _card(config: TrainConfig, run: Path, file: Path, config_file: str) -> Card:
-    facts = _json(run / "data.json", {})
-    spec = WeightsSpec(
-        file=file.name,
-        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-        size_bytes=file.stat().st_size,
-        licence=_licence(config),
-        trained_on=_trained_on(config, facts, _json(run / "history.json", [])),
-        how_to_get=f"python -m core.cli train {config_file or f'configs/training/{config.id}.yaml'}",
-    )
+def _card(config: TrainConfig, spec: WeightsSpec) -> Card:
     return Card(
         id=config.id,
         title=config.title,
@@ -129,14 +127,6 @@ def describe(rows: Sequence[CropRow], licences: dict[str, str], what: str = "cro
     ]
     text = f"{len(rows)} {what} of {len({r.identity for r in rows})} identities: {'; '.join(parts)}."
     return {"text": text, "crops": dict(crops), "identities": people}
-
-
-def _golden(card: Card, file: Path) -> Golden:
-    from core.detectors.base import load_detector
-
-    pixels = golden_input(GOLDEN_SEED, card.input.size)
-    logit = float(load_detector(card, file, "cpu").logits(pixels[None])[0])
-    return Golden(seed=GOLDEN_SEED, logit=round(logit, 5))
 
 
 def _manifest(weights: Path, card: Card) -> None:

@@ -21,7 +21,7 @@ from core.networks.mesonet import Meso4, MesoInception4
 from core.registry import card
 from core.settings import FaceSettings, Settings, build_settings
 from core.training.data.faces import read_frames
-from core.training.export import golden_input
+from core.training.golden import golden_input
 from core.types import Face, FaceTrack, Frame
 from core.weights.files import companion, verified
 from core.weights.keymap import SAME_NAMES, key_map

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from core.detectors.base import load_detector
 from core.examples import examples
 from core.pipeline import analyse
 from core.registry import card, detector_ids, ensemble, ensemble_ids
 from core.settings import SHIPPED_WEIGHTS, Settings, build_settings
-from core.training.export import golden_input
 from core.training.fakes.generator import FOLDER, VARIANTS
+from core.training.golden import golden_logit
 from core.types import Analysis, Label, Status
 from core.weights.files import file_sha256, verified
 
@@ -45,9 +44,9 @@ def test_weights_are_those_of_the_card_and_the_manifest(name: str, settings: Set
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_golden_logit_is_reproduced(name: str, settings: Settings) -> None:
-    detector, golden = load_detector(card(name), verified(card(name), settings), "cpu"), card(name).golden
+    golden = card(name).golden
     assert golden is not None, "a shipped detector has a golden value on its card"
-    logit = detector.logits(golden_input(golden.seed, card(name).input.size)[None])[0]
+    logit = golden_logit(card(name), verified(card(name), settings), golden.seed)
     assert logit == pytest.approx(golden.logit, abs=golden.tolerance)
 
 

@@ -20,7 +20,8 @@ from core.training.config import OptimConfig, TrainConfig
 from core.training.data.crops import STORE_PX, STORE_SCALE, CropRow, Crops
 from core.training.data.pairs import Pairs
 from core.training.evaluate import Evaluation
-from core.training.export import describe, export, golden_input
+from core.training.export import describe, export
+from core.training.golden import golden_input
 from core.training.model import Ema, build, logits
 from core.training.sheets import sheet, worst
 from core.training.tables import markdown
