@@ -2,11 +2,8 @@
 
 from core import logs
 from core.settings import get_settings
-from pages.demo import build, launch_options, warm_up
-
-demo = build(get_settings())
+from pages.server import run
 
 if __name__ == "__main__":
     logs.configure()
-    warm_up()
-    demo.launch(**launch_options(get_settings()))
+    run(get_settings())

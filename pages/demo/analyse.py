@@ -15,6 +15,7 @@ from pages.demo.feedback import Feedback, place_feedback
 from pages.demo.handlers import Handlers
 from pages.demo.intake import Intake, place_intake
 from pages.demo.result import Result, place_result
+from pages.demo.service import Service
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +27,11 @@ _KEPT_S = 6 * 3600
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
-def analyse_page(settings: Settings) -> gr.Blocks:
+def analyse_page(service: Service) -> gr.Blocks:
     """The main page of the demo with its events and named endpoints."""
+    settings = service.settings
     tries = _examples(settings)
-    do = Handlers(settings, tries)
+    do = Handlers(service, tries)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, _KEPT_S)) as page:
         gr.HTML(cards.header(_LINE), apply_default_css=False)
         shown = gr.State(None, time_to_live=_KEPT_S)
@@ -43,7 +45,7 @@ def analyse_page(settings: Settings) -> gr.Blocks:
         _wire_run(do, intake, status, shown, result, answer)
         _wire_result(do, result, shown)
         _wire_feedback(do, answer, shown)
-        api.place(settings)
+        api.place(service)
     return page
 
 
@@ -69,7 +71,7 @@ def _wire_run(do: Handlers, intake: Intake, status: gr.HTML, shown: gr.State, re
         "inputs": [intake.file, intake.preset],
         "outputs": [status, job, shown, intake.run, intake.stop],
         "concurrency_id": api.INFERENCE,
-        "concurrency_limit": 1,
+        "concurrency_limit": api.followers(do.settings),
         "show_progress": "hidden",
         "api_visibility": "private",
     }

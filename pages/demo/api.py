@@ -17,7 +17,8 @@ from core.settings import Settings
 from core.store.feedback import Truth
 from core.store.history import shared_store
 from core.types import Thresholds
-from pages.demo.jobs import Job
+from pages.demo.access import client_of
+from pages.demo.service import Service
 
 INFERENCE = "inference"
 _VISITOR = "api"
@@ -26,9 +27,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def place(settings: Settings) -> None:
+def place(service: Service) -> None:
     """Register the endpoints ``/analyse``, ``/relabel`` and ``/feedback`` on the current page, unseen."""
-    endpoints = Endpoints(settings)
+    endpoints = Endpoints(service)
+    settings = service.settings
     with gr.Row(visible=False):
         file, preset = gr.File(label="file"), gr.Textbox(value=settings.preset, label="preset")
         ident = gr.Textbox(label="analysis_id")
@@ -38,10 +40,20 @@ def place(settings: Settings) -> None:
         hidden = gr.Button()
     shared: dict[str, Any] = {"outputs": [out], "show_progress": "hidden"}
     hidden.click(
-        endpoints.analyse, [file, preset], api_name="analyse", concurrency_id=INFERENCE, concurrency_limit=1, **shared
+        endpoints.analyse,
+        [file, preset],
+        api_name="analyse",
+        concurrency_id=INFERENCE,
+        concurrency_limit=followers(settings),
+        **shared,
     )
     hidden.click(endpoints.relabel, [ident, fake, real], api_name="relabel", queue=False, **shared)
     hidden.click(endpoints.feedback, [ident, truth, comment], api_name="feedback", queue=False, **shared)
+
+
+def followers(settings: Settings) -> int:
+    """How many callers Gradio lets through to the queue of :mod:`pages.demo.jobs`, which is the one that decides."""
+    return settings.server.queue + settings.server.lanes + 8
 
 
 def told(function: Callable[P, R]) -> Callable[P, R]:
@@ -64,11 +76,12 @@ def _tell(error: WorkbenchError) -> NoReturn:
 class Endpoints:
     """What the endpoints do."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._settings = service.settings
 
     @told
-    def analyse(self, file: str, preset: str = "default") -> dict[str, Any]:
+    def analyse(self, file: str, preset: str = "default", request: gr.Request | None = None) -> dict[str, Any]:
         """Tell how likely a picture, video clip or sound recording is a deepfake, and why.
 
         The answer holds the verdict (label fake, real, uncertain or not_applicable, with P(fake) from 0 to 1 and its
@@ -85,8 +98,8 @@ class Endpoints:
         if not file:
             raise NotFoundError("No file was sent.", hint="Send an image, video or audio file.")
         path = Path(file)
-        wanted = self._settings.model_copy(update={"preset": preset or self._settings.preset})
-        job = Job(path, wanted, path.name)
+        client = client_of(request, self._settings.server.proxies)
+        job = self._service.analyse(path, preset, path.name, owner=_VISITOR, client=client)
         for _ in job.follow():
             pass
         if job.result is None:

@@ -12,19 +12,20 @@ from typing import Any
 
 import gradio as gr
 
-from core import registry
+from core import registry, wording
 from core.errors import NotFoundError, StorageError, WorkbenchError
 from core.examples import Example
 from core.fusion.verdict import relabel
 from core.reports import Table, to_csv, to_json
-from core.settings import Settings
 from core.store.history import shared_store
 from core.store.uploads import Uploads
 from core.types import Analysis, Progress, Stage, Thresholds
 from pages.demo import cards, evidence, feedback
+from pages.demo.access import client_of
 from pages.demo.evidence import Shown
 from pages.demo.jobs import Job
 from pages.demo.result import filled, frame_or_reason, view
+from pages.demo.service import Service
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,9 @@ class Handlers:
     """Handlers of the main page. Each returns the values of the components it is wired to, in their order; nothing
     of a visitor is kept here."""
 
-    def __init__(self, settings: Settings, tries: Sequence[Example]) -> None:
-        self._settings = settings
+    def __init__(self, service: Service, tries: Sequence[Example]) -> None:
+        self._service = service
+        self.settings = service.settings
         self._tries = {example.id: example for example in tries}
 
     def chosen(self, path: str | None) -> list[Any]:
@@ -44,7 +46,7 @@ class Handlers:
         if not path:
             return [gr.update(value="", visible=False), gr.update(interactive=False), gr.skip()]
         try:
-            shown = evidence.preview(Path(path), self._settings.limits)
+            shown = evidence.preview(Path(path), self.settings)
         except WorkbenchError as error:
             return [gr.update(value="", visible=False), gr.update(interactive=True), _told(cards.failure(error))]
         return [gr.update(value=shown, visible=True), gr.update(interactive=True), gr.skip()]
@@ -67,10 +69,20 @@ class Handlers:
             missing = NotFoundError("No file was chosen.", hint="Choose a picture, a clip or a recording first.")
             yield [_told(cards.failure(missing, "Nothing to analyse")), None, None, *done]
             return
-        job = Job(Path(path), self._settings.model_copy(update={"preset": preset}), Path(path).name)
+        try:
+            job = self._service.analyse(
+                Path(path),
+                preset,
+                Path(path).name,
+                owner=visitor(request),
+                client=client_of(request, self.settings.server.proxies),
+            )
+        except WorkbenchError as error:
+            yield [_told(cards.failure(error)), None, None, *done]
+            return
         last = ""
         for step in job.follow():
-            if (now := cards.progress(step)) != last:
+            if (now := cards.progress(self._placed(step, job))) != last:
                 yield [now, job, None, gr.skip(), gr.skip()]
             last = now
         if job.result is None:
@@ -78,10 +90,15 @@ class Handlers:
             return
         yield [self._record(job.result, request), None, Shown(job.result, Path(path)), *done]
 
+    def _placed(self, step: Progress, job: Job) -> Progress:
+        """A step with the place in the queue while there is one."""
+        place, wait_s = self._service.lanes.position(job), self._service.lanes.estimate_s(job)
+        return step if place is None else replace(step, detail=wording.place_in_queue(place, wait_s))
+
     def _record(self, analysis: Analysis, request: gr.Request) -> Any:
         """(status): keep the result in the history; if that fails, the visitor loses nothing by it."""
         try:
-            shared_store(self._settings).record(analysis, origin="demo", visitor=visitor(request))
+            shared_store(self.settings).record(analysis, origin="demo", visitor=visitor(request))
         except StorageError as error:
             log.error("the history could not be written: %s", error)
             return _told(
@@ -97,7 +114,7 @@ class Handlers:
 
     def show(self, shown: Shown | None) -> list[Any]:
         """(result…, feedback panel, feedback…) for a new result, or none."""
-        return [*filled(shown, self._settings), gr.update(visible=shown is not None), *feedback.cleared()]
+        return [*filled(shown, self.settings), gr.update(visible=shown is not None), *feedback.cleared()]
 
     def real_moved(self, shown: Shown | None, real: float, fake: float) -> list[Any]:
         """(shown, real, fake, view…): the same scores read anew. The line takes the other one along when they meet."""
@@ -119,11 +136,11 @@ class Handlers:
         if shown is None:
             return [gr.skip(), gr.skip()]
         t_s = float(event._data.get("t_s") or 0.0)
-        return [frame_or_reason(shown, t_s, self._settings), round(t_s, 2)]
+        return [frame_or_reason(shown, t_s, self.settings), round(t_s, 2)]
 
     def look(self, shown: Shown | None, t_s: float) -> Any:
         """(frame) for the moment to which the slider was moved."""
-        return gr.skip() if shown is None else frame_or_reason(shown, t_s, self._settings)
+        return gr.skip() if shown is None else frame_or_reason(shown, t_s, self.settings)
 
     def save_json(self, shown: Shown | None) -> Any:
         """(saver) with the whole analysis."""
@@ -159,8 +176,8 @@ class Handlers:
             return [shown, gr.skip(), gr.skip(), cards.note(why, "bad")]
         try:
             if consent:
-                Uploads(self._settings).keep(shown.path, shown.analysis.media.sha256)
-            label = shared_store(self._settings).add_label(
+                Uploads(self.settings).keep(shown.path, shown.analysis.media.sha256)
+            label = shared_store(self.settings).add_label(
                 shown.analysis,
                 truth,
                 reviewer=visitor(request),
@@ -178,7 +195,7 @@ class Handlers:
         if shown is None or shown.label_id is None:
             return [shown, *feedback.OPEN, ""]
         try:
-            shared_store(self._settings).undo_label(shown.label_id, reviewer=visitor(request))
+            shared_store(self.settings).undo_label(shown.label_id, reviewer=visitor(request))
         except WorkbenchError as error:
             return [shown, gr.skip(), gr.skip(), cards.note(str(error), "bad")]
         note = cards.note("Your answer was taken back. You can change it and send it again.")

@@ -158,7 +158,7 @@ def filled(shown: Shown | None, settings: Settings) -> list[Any]:
 def frame_or_reason(shown: Shown, t_s: float, settings: Settings) -> str:
     """The frame, or why it cannot be shown any more."""
     try:
-        return evidence.frame(shown, t_s, settings.limits)
+        return evidence.frame(shown, t_s, settings)
     except WorkbenchError as error:
         return cards.note(str(error), "bad")
 

@@ -24,8 +24,8 @@ from pages.demo import cards, evidence, feedback
 from pages.demo.chart import chart, drawn
 from pages.demo.evidence import Shown
 from pages.demo.handlers import Handlers
-from pages.demo.jobs import Job
 from pages.demo.result import filled, view
+from pages.demo.service import Service
 from tests import analyses, media
 
 NASTY = '<img src=x onerror="alert(1)">'
@@ -33,17 +33,22 @@ NASTY = '<img src=x onerror="alert(1)">'
 
 @pytest.fixture
 def settings(tmp_path):
-    return build_settings(data_dir=tmp_path)
+    return build_settings(data_dir=tmp_path, sandbox={"enabled": False})
 
 
 @pytest.fixture
-def handlers(settings):
-    return Handlers(settings, ())
+def service(settings):
+    return Service.of(settings)
+
+
+@pytest.fixture
+def handlers(service):
+    return Handlers(service, ())
 
 
 @pytest.fixture
 def visit():
-    return SimpleNamespace(session_hash="abc")
+    return SimpleNamespace(session_hash="abc", headers={}, client=SimpleNamespace(host="127.0.0.1"))
 
 
 @pytest.fixture
@@ -147,7 +152,7 @@ def test_a_chart_needs_no_other_host():
 
 
 def test_the_frame_shows_faces_and_says_who(settings, tmp_path):
-    html = evidence.frame(_shown(tmp_path), 0.0, settings.limits)
+    html = evidence.frame(_shown(tmp_path), 0.0, settings)
     assert "data:image/jpeg;base64," in html
     assert "Picture: Person 1 12%" in html
 
@@ -197,24 +202,6 @@ def test_a_failing_analysis_gives_message_and_hint_and_no_detail(handlers, pipel
 def test_without_a_file_the_page_says_so(handlers, visit):
     ((status, *_),) = handlers.run(None, "default", visit)
     assert "No file was chosen." in status["value"]
-
-
-def test_an_analysis_can_be_stopped(pipeline, settings, tmp_path):
-    job = Job(tmp_path / "a.png", settings, "a.png")
-    job.stop()
-    list(job.follow())
-    assert job.result is None
-    assert job.error is not None
-    assert job.error.code == "cancelled"
-
-
-def test_an_analysis_whose_visitor_leaves_is_stopped(pipeline, settings, tmp_path):
-    job = Job(tmp_path / "a.png", settings, "a.png")
-    for _ in job.follow():
-        break
-    job._thread.join(5)
-    assert job.error is not None
-    assert job.error.code == "cancelled"
 
 
 def test_lines_relabel_without_running_a_model(handlers, tmp_path, monkeypatch):

@@ -1,0 +1,74 @@
+"""The demo as a server: Gradio's pages and the REST API in one application."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from core.settings import Settings
+from pages.api import create_api
+from pages.demo import build, mount_options, warm_up
+from pages.demo.chart import PLOTLY_JS, PLOTLY_URL
+from pages.demo.guarding import Guarding
+from pages.demo.metrics import Metrics
+from pages.demo.service import Service
+
+log = logging.getLogger(__name__)
+
+_METHODS = ["GET", "POST", "DELETE"]
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Pages at ``/``, the API at ``/api``, figures at ``/metrics``."""
+    service = Service.of(settings)
+    metrics = Metrics(service.lanes)
+    origins = list(service.settings.server.origins)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.clear()
+        logging.getLogger("core").addHandler(metrics)
+        warm_up(service.settings)
+        yield
+        logging.getLogger("core").removeHandler(metrics)
+        service.clear()
+
+    # That CORSMiddleware is there keeps Gradio from allowing every other site.
+    guards = [
+        Middleware(Guarding, service=service),
+        Middleware(CORSMiddleware, allow_origins=origins, allow_methods=_METHODS, allow_headers=["*"]),
+    ]
+    app = FastAPI(lifespan=lifespan, middleware=guards, docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get(PLOTLY_URL)
+    async def plotly(_: Request) -> FileResponse:
+        return FileResponse(PLOTLY_JS, headers={"Cache-Control": "public, max-age=86400"})
+
+    @app.get("/metrics")
+    def figures(_: Request) -> Response:
+        return metrics.answer()
+
+    app.mount("/api", create_api(service))
+    return gr.mount_gradio_app(app, build(service), path="/", **mount_options(service.settings))
+
+
+def run(settings: Settings) -> None:
+    """Serve until the process is told to end. ``GRADIO_SERVER_NAME`` and ``GRADIO_SERVER_PORT`` say where."""
+    host = os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
+    port = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
+    app = create_app(settings)
+    log.info("the demo is at http://%s:%d", host, port)
+    uvicorn.run(
+        app, host=host, port=port, log_level="warning", access_log=False, proxy_headers=False, server_header=False,
+        timeout_graceful_shutdown=5, timeout_keep_alive=15, limit_concurrency=500,
+    )  # fmt: skip
