@@ -80,6 +80,12 @@ class StorageError(WorkbenchError):
     code = "storage"
 
 
+class EvidenceError(WorkbenchError):
+    """A file is no evidence package that can be checked."""
+
+    code = "evidence"
+
+
 class CancelledError(WorkbenchError):
     """The analysis was stopped on request."""
 

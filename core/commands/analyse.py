@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from core.commands.common import Commands, fraction, printable
+from core.commands.reporting import check_target, write_report
 from core.errors import ConfigError, StorageError, WorkbenchError
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ def add(commands: Commands) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="image, video or audio file")
     parser.add_argument("--json", default="-", metavar="OUT", help="file for the lines; - is standard output (default)")
     parser.add_argument("--full", action="store_true", help="put the whole analysis on the line, under 'analysis'")
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="also write a report on all files: .pdf, .html, .json, .csv, or .zip (evidence)",
+    )
     parser.add_argument("--preset", help="ensemble to use (configs/ensembles)")
     parser.add_argument("--threshold-fake", type=fraction, metavar="P", help="P(fake) from which on it reads fake")
     parser.add_argument("--threshold-real", type=fraction, metavar="P", help="P(fake) up to which it reads real")
@@ -43,12 +49,14 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     settings = _settings(args)
     thresholds = _thresholds(args, settings)
+    target = check_target(args.report, args.files) if args.report else None
+    analyses: list[tuple[Path, Analysis]] = []
     done = failed = 0
     with _output(args.json, args.files) as out:
         try:
             for place, path in enumerate(args.files, start=1):
                 report = _Report(f"[{place}/{len(args.files)}] {printable(path.name)}", quiet=args.quiet)
-                row = _row(path, settings, thresholds, report, args)
+                row = _row(path, settings, thresholds, report, args, analyses)
                 out.write(json.dumps(row, allow_nan=False) + "\n")
                 out.flush()
                 done += 1
@@ -56,15 +64,25 @@ def run(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             sys.stderr.write(f"\nStopped; {done} of {len(args.files)} files are written.\n")
             return 130
+    if target is not None and analyses:
+        write_report(target, analyses, settings)
     return 1 if failed else 0
 
 
 def _row(
-    path: Path, settings: Settings, thresholds: Thresholds | None, report: _Report, args: argparse.Namespace
+    path: Path,
+    settings: Settings,
+    thresholds: Thresholds | None,
+    report: _Report,
+    args: argparse.Namespace,
+    analyses: list[tuple[Path, Analysis]],
 ) -> dict[str, Any]:
+    """The line of a file; its analysis is added to ``analyses``."""
     row: dict[str, Any] = {"path": str(path)}
     try:
-        data = _facts(_analyse(path, settings, thresholds, report, record=args.record))
+        analysis = _analyse(path, settings, thresholds, report, record=args.record)
+        data = _facts(analysis)
+        analyses.append((path, analysis))
     except WorkbenchError as error:
         report.end(f"{error.message} {error.hint}")
         return {**row, "status": "error", "error": error.to_dict()}

@@ -12,8 +12,13 @@ import torch
 
 from core.detectors.base import FrameDetector
 from core.errors import ConfigError
+from core.fusion.calibration import calibrated
 from core.registry import Card
+from core.runtime.backends import Scored, Subject
+from core.runtime.engines import Forward
+from core.runtime.trials import trial_pictures
 from core.types import RGB
+from core.weights.files import file_sha256
 from core.weights.keymap import key_map
 from core.weights.keys import load_file_strictly
 from core.weights.loading import memory_bytes
@@ -44,6 +49,8 @@ class NetworkDetector(FrameDetector):
         self.network.float().eval().to(device)
         self._mean = torch.tensor(card.input.mean, device=device).view(1, 3, 1, 1)
         self._std = torch.tensor(card.input.std, device=device).view(1, 3, 1, 1)
+        self.weights_sha256 = file_sha256(weights)
+        self.ask: Forward = self._scored_once
 
     @abstractmethod
     def build(self) -> torch.nn.Module:
@@ -59,7 +66,7 @@ class NetworkDetector(FrameDetector):
 
     def normalised(self, crops: RGB) -> torch.Tensor:
         """Crops uint8[N, S, S, 3] as float[N, 3, S, S] on the device."""
-        x = torch.from_numpy(np.ascontiguousarray(crops)).to(self.device).permute(0, 3, 1, 2).float() / 255.0
+        x = torch.from_numpy(np.array(crops)).to(self.device).permute(0, 3, 1, 2).float() / 255.0
         return (x - self._mean) / self._std
 
     def scored(self, x: torch.Tensor) -> torch.Tensor:
@@ -68,8 +75,22 @@ class NetworkDetector(FrameDetector):
 
     @torch.inference_mode()
     def logits(self, crops: RGB) -> npt.NDArray[np.float32]:
-        out: npt.NDArray[np.float32] = self.scored(self.normalised(crops)).float().cpu().numpy()
+        out: npt.NDArray[np.float32] = self.ask(self.normalised(crops))[0].float().cpu().numpy()
         return out
+
+    def subject(self) -> Subject:
+        """What other backends than torch are tried on."""
+        crops = trial_pictures(self.card.input.size)
+        return Subject(
+            title=self.card.title,
+            weights_sha256=self.weights_sha256,
+            module=Scored(self.network, self.scored),
+            example=self.normalised(crops),
+            judge=lambda outputs: calibrated(outputs[0].numpy(), self.card.calibration, crops),
+        )
+
+    def _scored_once(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (self.scored(x),)
 
     @property
     def memory_bytes(self) -> int:

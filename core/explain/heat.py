@@ -49,12 +49,27 @@ class _QuietScoreCAM(ScoreCAM):
         return weights
 
 
+class _SteadyEigenCAM(EigenCAM):
+    """Eigen-CAM by a decomposition that fits large maps, its sign that of the mean activation and not of chance."""
+
+    def get_cam_image(
+        self, input_tensor: Tensor, target_layer: Any, targets: Any, activations: Any, grads: Any, eigen_smooth: bool
+    ) -> npt.NDArray[np.float32]:
+        maps = np.asarray(activations, np.float32)[0]
+        rows = maps.reshape(len(maps), -1).T
+        rows = rows - rows.mean(axis=0)
+        direction = np.linalg.eigh(rows.T @ rows)[1][:, -1]
+        projection = rows @ direction
+        sign = 1.0 if float(projection @ rows.sum(axis=1)) >= 0 else -1.0
+        return np.asarray(sign * projection, np.float32).reshape(1, *maps.shape[1:])
+
+
 _CAMS: dict[Method, type[BaseCAM]] = {
     "layercam": LayerCAM,
     "gradcam": GradCAM,
     "gradcam++": GradCAMPlusPlus,
     "scorecam": _QuietScoreCAM,
-    "eigencam": EigenCAM,
+    "eigencam": _SteadyEigenCAM,
 }
 
 
@@ -134,7 +149,7 @@ def _own_map(detector: NetworkDetector) -> Any:
     @torch.inference_mode()
     def patches(crops: RGB) -> Heat:
         logits = detector.network.patches(detector.normalised(crops))
-        out: Heat = logits.sigmoid().flatten(1, -3).float().cpu().numpy()
+        out: Heat = logits.sigmoid().reshape(len(crops), *logits.shape[-2:]).float().cpu().numpy()
         return out
 
     return patches

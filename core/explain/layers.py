@@ -22,7 +22,9 @@ Reshape: TypeAlias = Callable[[Tensor], Tensor]
 LAYERS: MappingProxyType[str, str] = MappingProxyType(
     {
         "tf_efficientnet_lite0": "blocks.4",
-        "efficientnet_b4": "blocks.5",
+        "efficientnet_b4": "blocks.4",
+        "resnet18": "layer3",
+        "resnext-slim": "layer3",
         "efficientnetv2-slim": "blocks.4",
         "legacy_xception": "block11",
         "xception-fad": "backbone.block11",
