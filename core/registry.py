@@ -109,6 +109,7 @@ class QualityFit(_CardPart):
 class Calibration(_CardPart):
     """Platt scaling fitted on held-out data: P = sigmoid(a * logit + b). ``n`` real and fake items behind it.
 
+    ``people`` is told where these items show few identities: windows of one person are much alike.
     ``by_quality`` replaces a and b for inputs of those bins of :mod:`core.fusion.quality`.
     """
 
@@ -116,13 +117,15 @@ class Calibration(_CardPart):
     b: float
     n_real: int = Field(ge=50)
     n_fake: int = Field(ge=50)
+    people: int | None = Field(default=None, ge=1)
     ece: float
     fit_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     by_quality: dict[str, QualityFit] | None = None
 
     @property
     def name(self) -> str:
-        return f"Platt, n={self.n_real + self.n_fake}, ECE {self.ece:.3f}, fit {self.fit_sha256[:8]}"
+        people = f" of {self.people} people" if self.people else ""
+        return f"Platt, n={self.n_real + self.n_fake}{people}, ECE {self.ece:.3f}, fit {self.fit_sha256[:8]}"
 
 
 class Metric(_CardPart):

@@ -114,6 +114,28 @@ def calibrate(card: Card, known: ValidationSet, weights: Path) -> Calibration:
     )
 
 
+def calibrate_plainly(card: Card, logit: npt.NDArray[np.float64], known: ValidationSet) -> Calibration:
+    """One fit for all items of ``known``, whose raw logits are float64[N]; the ECE is cross-fitted by identity.
+
+    Raises:
+        TooFewError: fewer than 50 real or 50 fake items.
+    """
+    a, b = fit_platt(logit, known.fake)
+    people = len(set(known.identity.tolist()))
+    p = cross_fitted(logit, known.fake, known.identity, min(5, people))
+    fit = digest({"weights": card.weights.sha256, "a": a, "b": b, "logits": np.round(logit, 4).tolist()})
+    n_fake = int(known.fake.sum())
+    return Calibration(
+        a=round(a, 6),
+        b=round(b, 6),
+        n_real=len(logit) - n_fake,
+        n_fake=n_fake,
+        people=people,
+        ece=round(metrics.ece(known.fake, p), 4),
+        fit_sha256=fit,
+    )
+
+
 def fit_by_quality(
     logit: npt.NDArray[np.float64], known: ValidationSet, p: npt.NDArray[np.float64]
 ) -> tuple[dict[str, QualityFit], npt.NDArray[np.float64]]:

@@ -71,7 +71,9 @@ class Scored:
 
 
 class Evaluation:
-    """Collects figures of one detector. Equal pictures are scored once."""
+    """Collects figures of one detector. Equal pictures are scored once, ``batch`` at a time."""
+
+    batch = 64
 
     def __init__(self, card: Card, detector: FrameDetector) -> None:
         self.card = card
@@ -85,15 +87,21 @@ class Evaluation:
         new = {key: i for i, key in enumerate(keys) if key not in self._known}
         if new:
             places = list(new.values())
-            parts = [self.detector.logits(pixels[places[i : i + 64]]) for i in range(0, len(places), 64)]
+            parts = [
+                self.detector.logits(pixels[places[i : i + self.batch]]) for i in range(0, len(places), self.batch)
+            ]
             p = calibrated(np.concatenate(parts), self.card.calibration, pixels[places])
             self._known |= dict(zip(new, p.tolist(), strict=True))
         return np.array([self._known[key] for key in keys], dtype=np.float64)
 
+    def quality(self, pixels: npt.NDArray[np.uint8]) -> list[str]:
+        """The quality bin of each item."""
+        return [str(name) for name in quality_bins(pixels)]
+
     def result(self, title: str, known: ValidationSet, p: Scores) -> Result:
         """Pictures of ``known`` as a result, an item a picture."""
         names = tuple(f"{title}/{i}" for i in range(len(p)))
-        slices = {"source": tuple(known.source.tolist()), "quality": tuple(quality_bins(known.pixels).tolist())}
+        slices = {"source": tuple(known.source.tolist()), "quality": tuple(self.quality(known.pixels))}
         who = tuple(known.identity.tolist())
         return Result(self.card.id, title, names, known.fake, p, tuple(known.method.tolist()), slices, who)
 
