@@ -221,12 +221,26 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
+class SyncStretch:
+    """A stretch of time and how far lips and sound stand out there at the best shift of the whole; 0 = not at all."""
+
+    start_s: float
+    end_s: float
+    agreement: float
+
+
+@dataclass(frozen=True, slots=True)
 class SyncCurve:
     """How sound and lips agree over time shifts.
 
     ``offset_ms[i]`` > 0 means that the sound lags the picture; ``agreement[i]`` is the measure at that shift,
     higher is better. ``best_offset_ms`` and ``confidence`` (in [0, 1]) are None unless ok. ``method`` names the
     measure and ``summary`` says in plain words what it means.
+
+    Over time, for moments in which somebody speaks: row j of ``coherence`` is the agreement round ``t_s[j]`` at the
+    shifts of ``offset_ms``, ``offset_at_ms[j]`` the best shift there, ``agreement_at[j]`` how far the best shift of the
+    whole stands out there, and ``worst`` are the stretches that fit least, the worst first. Empty where the measure does
+    not say.
     """
 
     method: str
@@ -237,6 +251,11 @@ class SyncCurve:
     agreement: tuple[float, ...] = ()
     best_offset_ms: float | None = None
     confidence: float | None = None
+    t_s: tuple[float, ...] = ()
+    coherence: tuple[tuple[float, ...], ...] = ()
+    offset_at_ms: tuple[float, ...] = ()
+    agreement_at: tuple[float, ...] = ()
+    worst: tuple[SyncStretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,12 +373,13 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the numbers were made with."""
+    """What the numbers were made with. ``backends`` are (detector, how its network was run)."""
 
     unmask: str
     python: str
     torch: str
     device: str
+    backends: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -36,12 +36,15 @@ _TOLERANCE_S = 0.06  # a face found in a sampled frame belongs to the decoded fr
 class MouthMotion:
     """Evenly sampled at ``fps`` Hz: times ``t_s`` float64[N] on the medium's clock, ``motion`` float64[N] the mean
     speed of the mouth region against the head, ``opening`` float64[N] how fast the lips part (negative: close); both in
-    eye-to-mouth distances a second. NaN where the face was not seen."""
+    eye-to-mouth distances a second. NaN where the face was not seen. ``landmarks`` float64[M, 5, 2] are the face's
+    points in px of those frames, at ``shown_s`` float64[M] seconds, in which it was followed."""
 
     t_s: Series
     motion: Series
     opening: Series
     fps: float
+    shown_s: Series = field(default_factory=lambda: np.zeros(0))
+    landmarks: Series = field(default_factory=lambda: np.zeros((0, 5, 2)))
 
     @property
     def seen_s(self) -> float:
@@ -74,12 +77,18 @@ def mouth_motion(frames: Iterable[Frame], track: FaceTrack, fps_out: float = 25.
     shots = list(frames)
     anchors = _anchors([shot.t_s for shot in shots], track)
     steps: list[_Step] = []
+    path: dict[float, Points] = {}
     for number, (place, landmarks) in enumerate(anchors):
         if number == 0:
-            steps += _follow(shots[: place + 1][::-1], landmarks)
+            steps += _follow(shots[: place + 1][::-1], landmarks, path)
         until = anchors[number + 1][0] if number + 1 < len(anchors) else len(shots) - 1
-        steps += _follow(shots[place : until + 1], landmarks)
-    return _resampled(sorted(steps, key=lambda step: step.start_s), shots, fps_out)
+        steps += _follow(shots[place : until + 1], landmarks, path)
+    moments = sorted(path)
+    return replace(
+        _resampled(sorted(steps, key=lambda step: step.start_s), shots, fps_out),
+        shown_s=np.asarray(moments, dtype=np.float64),
+        landmarks=np.asarray([path[t] for t in moments], dtype=np.float64).reshape(-1, 5, 2),
+    )
 
 
 def _anchors(times_s: Sequence[float], track: FaceTrack) -> list[tuple[int, Landmarks]]:
@@ -93,13 +102,15 @@ def _anchors(times_s: Sequence[float], track: FaceTrack) -> list[tuple[int, Land
     return sorted(found.items())
 
 
-def _follow(shots: Sequence[Frame], landmarks: Landmarks) -> list[_Step]:
-    """Motion from frame to frame, beginning at the first with known landmarks; backwards in time if they are."""
+def _follow(shots: Sequence[Frame], landmarks: Landmarks, path: dict[float, Points]) -> list[_Step]:
+    """Motion from frame to frame, beginning at the first with known landmarks; backwards in time if they are. Where the
+    landmarks were, by time, is added to ``path``."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     points, steps = np.asarray(landmarks, dtype=np.float64), list[_Step]()
     matrix = _upright(points)
     if matrix is None:
         return steps
+    path[shots[0].t_s] = points
     here = sure = _grey(shots[0].rgb, matrix)
     for before, after in pairwise(shots):
         if not _MIN_STEP_S <= abs(after.t_s - before.t_s) <= _MAX_STEP_S:
@@ -114,6 +125,7 @@ def _follow(shots: Sequence[Frame], landmarks: Landmarks) -> list[_Step]:
         here = _grey(after.rgb, matrix)
         if not _resembles(sure, here):
             break
+        path[after.t_s] = points
         steps.append(_step(moved, rigid, before.t_s, after.t_s))
     return steps
 

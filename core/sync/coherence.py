@@ -1,0 +1,164 @@
+"""From vectors of mouths and voices to what is told: at which shift they fit, how surely, and where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.special import ndtr
+
+from core.types import SyncStretch
+
+Floats: TypeAlias = npt.NDArray[np.floating]
+
+FPS = 25.0
+REACH = 15
+"""Shifts of up to this many frames are compared: 600 ms."""
+
+MOMENT_S = 1.6
+STEP_S = 0.2
+VOTE_S, VOTE_STEP_S = 3.2, 1.6
+_ENOUGH = 0.4  # share of a moment in which somebody has to speak
+_WRONG = 24  # wrong sounds that the agreement is held against
+_APART = 2 * REACH + 5  # frames by which sound is moved to be wrong
+_WEAK = 0.35  # part of the usual margin below which a moment counts as one that does not fit
+_MOST_WORST = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A stretch of one person without a gap. ``mouths`` float[N, W] at 25 Hz from ``start_s`` on, ``voices``
+    float[N + 30, W] from 15 frames earlier on, ``heard`` bool[N] where somebody speaks. ``by_distance`` says that near
+    vectors fit; else large products do."""
+
+    start_s: float
+    mouths: Floats
+    voices: Floats
+    heard: npt.NDArray[np.bool_]
+    by_distance: bool = False
+
+    @property
+    def middles_s(self) -> npt.NDArray[np.float64]:
+        """When each frame is half-way over, float64[N]."""
+        return self.start_s + (np.arange(len(self.mouths)) + 0.5) / FPS
+
+    def fits(self) -> npt.NDArray[np.float64]:
+        """How well each mouth fits the sound at shifts of -15 … +15 frames, float64[N, 31]; higher is better, and a
+        positive shift means that the sound comes late."""
+        return _fits(self.mouths, self.voices, self.by_distance)
+
+    def wrong(self) -> npt.NDArray[np.float64]:
+        """As the mean of :meth:`fits` where somebody speaks, of sound that certainly does not belong there: the own
+        sound moved by more than a second, and run backwards. float64[24, 31]."""
+        rows = []
+        for number in range(_WRONG):
+            back = number % 2 == 1 or len(self.voices) < 4 * _APART
+            voices = self.voices[::-1] if back else self.voices
+            room = len(voices) - (0 if back else 2 * _APART)
+            moved = np.roll(voices, (0 if back else _APART) + number * room // _WRONG, axis=0)
+            rows.append(_fits(self.mouths[self.heard], moved, self.by_distance, self.heard).mean(axis=0))
+        return np.stack(rows)
+
+
+def _fits(
+    mouths: Floats, voices: Floats, by_distance: bool, heard: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.float64]:
+    around = sliding_window_view(voices, 2 * REACH + 1, axis=0)
+    if heard is not None:
+        around = around[heard]
+    product = np.einsum("nw,nwk->nk", mouths, around[: len(mouths)]).astype(np.float64)
+    if not by_distance:
+        return product
+    squares = (mouths.astype(np.float64) ** 2).sum(1)[:, None] + (around.astype(np.float64) ** 2).sum(1)[: len(mouths)]
+    return -np.sqrt(np.maximum(squares - 2 * product, 0.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coherence:
+    """What pieces of one person say together.
+
+    ``curve`` float64[31] is the mean agreement while somebody speaks, ``lag`` the best shift in frames (> 0: the sound
+    comes late), ``confidence`` in [0, 1] how surely lips and sound fit better there than wrong sound of the same person
+    fits at its best shift. Row j of ``moments`` float64[M, 31] is the agreement over 1.6 s round ``t_s[j]``.
+    """
+
+    curve: npt.NDArray[np.float64]
+    lag: int
+    confidence: float
+    t_s: npt.NDArray[np.float64]
+    moments: npt.NDArray[np.float64]
+
+    @property
+    def agreement(self) -> npt.NDArray[np.float64]:
+        """How far each moment stands out at the best shift of the whole, one frame either way: above 0 the better."""
+        return margins(self.moments, self.lag)
+
+    @property
+    def lags(self) -> npt.NDArray[np.int64]:
+        """The best shift of each moment in frames."""
+        return np.asarray(self.moments.argmax(axis=1) - REACH, dtype=np.int64)
+
+
+def margins(moments: Floats, lag: int) -> npt.NDArray[np.float64]:
+    """Agreement at a shift, one frame either way, above the median over all shifts; float64[M] of float[M, 31]."""
+    low, high = max(0, REACH + lag - 1), REACH + lag + 2
+    return np.asarray(moments[:, low:high].max(axis=1) - np.median(moments, axis=1), dtype=np.float64)
+
+
+def coherence(pieces: Sequence[Piece]) -> Coherence | None:
+    """Put pieces together; None where nobody is heard for long enough in any of them."""
+    spoken = [p for p in pieces if p.heard.sum() >= _ENOUGH * MOMENT_S * FPS]
+    if not spoken:
+        return None
+    weight = np.array([p.heard.sum() for p in spoken], np.float64)
+    weight /= weight.sum()
+    every = [p.fits() for p in spoken]
+    curve = sum(w * f[p.heard].mean(axis=0) for w, f, p in zip(weight, every, spoken, strict=True))
+    chance = sum(w * p.wrong() for w, p in zip(weight, spoken, strict=True)).max(axis=1)
+    best = float(np.max(curve))
+    surely = float(ndtr((best - chance.mean()) / max(float(chance.std(ddof=1)), 1e-9)))
+    rows = [over_time(f, p, MOMENT_S, STEP_S) for f, p in zip(every, spoken, strict=True)]
+    t_s, moments = np.concatenate([t for t, _ in rows]), np.concatenate([m for _, m in rows])
+    order = np.argsort(t_s, kind="stable")
+    return Coherence(np.asarray(curve), int(np.argmax(curve)) - REACH, surely, t_s[order], moments[order])
+
+
+def over_time(
+    fits: npt.NDArray[np.float64], piece: Piece, window_s: float, step_s: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Middles float64[M] of windows in which somebody speaks enough, and their mean agreement float64[M, 31]."""
+    width, step = round(window_s * FPS), round(step_s * FPS)
+    middles, rows = [], []
+    for first in range(0, max(1, len(fits) - width + 1), step):
+        part = slice(first, first + width)
+        heard = piece.heard[part]
+        if heard.sum() >= _ENOUGH * width:
+            middles.append(float(piece.middles_s[part].mean()))
+            rows.append(fits[part][heard].mean(axis=0))
+    return np.asarray(middles, np.float64), np.asarray(rows, np.float64).reshape(-1, 2 * REACH + 1)
+
+
+def worst(found: Coherence) -> tuple[SyncStretch, ...]:
+    """At most three stretches in which lips and sound fit least, the worst first; none where all moments fit alike."""
+    margin = found.agreement
+    weak = margin < _WEAK * float(np.median(margin)) if len(margin) else np.zeros(0, bool)
+    runs: list[list[int]] = []
+    for place in np.flatnonzero(weak).tolist():
+        if runs and place == runs[-1][-1] + 1 and found.t_s[place] - found.t_s[runs[-1][-1]] < 3 * STEP_S:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    half = MOMENT_S / 2
+    stretches = [
+        SyncStretch(
+            round(max(0.0, float(found.t_s[run[0]]) - half), 2),
+            round(float(found.t_s[run[-1]]) + half, 2),
+            round(float(margin[run].mean()), 3),
+        )
+        for run in runs
+    ]
+    return tuple(sorted(stretches, key=lambda s: s.agreement)[:_MOST_WORST])

@@ -1,0 +1,86 @@
+"""The mouth of one person at 25 frames a second, cut out steadily: what the lip-sync network looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from core.faces.align import similarity, template, warp
+from core.faces.steady import smoothed
+from core.sync.mouth import MouthMotion
+from core.types import Frame
+
+SIDE = 64
+FPS = 25.0
+# The square of the five-point template of 112 px that is cut: from the tip of the nose to the chin.
+_LEFT, _TOP, _WIDTH = 34.0, 71.9, 44.0
+_LONGEST_S = 0.3  # a frame further from its place than this does not stand there
+_SIGMA_S = 0.25
+
+Grey = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lips:
+    """``crops`` uint8[N, S, S] are grey mouths without a gap, one every 40 ms; the first is shown from ``start_s``
+    seconds of the medium's clock on. S is 64 px and the margin on both sides."""
+
+    crops: Grey
+    start_s: float
+
+
+def layout(margin: int = 0) -> npt.NDArray[np.float64]:
+    """Where eyes, nose and corners of the mouth lie in a crop, float64[5, 2] px; the eyes lie above it."""
+    return (template(112, 1.0).astype(np.float64) - (_LEFT, _TOP)) * (SIDE / _WIDTH) + margin
+
+
+def cut_lips(frames: Sequence[Frame], mouth: MouthMotion, margin: int = 0) -> list[Lips]:
+    """The mouth wherever it was followed in frames of one window; a new piece begins after each gap.
+
+    Any frame rate is brought to 25 Hz by time stamps: at each place stands the frame whose time on screen has its
+    middle nearest.
+
+    Args:
+        frames: those of which ``mouth`` was measured.
+        margin: px more on each side.
+    """
+    places = {t: i for i, t in enumerate(mouth.shown_s.tolist())}
+    shots = [(frame, places[frame.t_s]) for frame in frames if frame.t_s in places]
+    return [_cut(run, mouth, margin) for run in _runs(shots) if len(run) > 1]
+
+
+def _runs(shots: Sequence[tuple[Frame, int]]) -> Iterator[list[tuple[Frame, int]]]:
+    run: list[tuple[Frame, int]] = []
+    for shot in shots:
+        if run and shot[0].t_s - run[-1][0].t_s > _LONGEST_S:
+            yield run
+            run = []
+        run.append(shot)
+    if run:
+        yield run
+
+
+def _cut(run: Sequence[tuple[Frame, int]], mouth: MouthMotion, margin: int) -> Lips:
+    times = np.asarray([frame.t_s for frame, _ in run])
+    points = smoothed(mouth.landmarks[[place for _, place in run]], times, _SIGMA_S)
+    target, side = layout(margin), SIDE + 2 * margin
+    shown = [_grey(frame, similarity(face, target), side) for (frame, _), face in zip(run, points, strict=True)]
+    return Lips(np.stack([shown[i] for i in on_grid(times)]), float(times[0]))
+
+
+def on_grid(times_s: npt.NDArray[np.float64]) -> list[int]:
+    """Which of frames shown from ``times_s`` float64[N] on, N >= 2, stands at each 1/25 s after the first."""
+    length = np.diff(times_s, append=times_s[-1] + np.median(np.diff(times_s)))
+    middles = times_s + length / 2
+    count = int((times_s[-1] + length[-1] - times_s[0]) * FPS + 1e-3)
+    wanted = times_s[0] + (np.arange(count) + 0.5) / FPS
+    return [int(np.argmin(np.abs(middles - t))) for t in wanted]
+
+
+def _grey(frame: Frame, matrix: npt.NDArray[np.float64], side: int) -> Any:
+    return cv2.cvtColor(warp(frame.rgb, matrix, side, reflect=True), cv2.COLOR_RGB2GRAY)
