@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _CLIPS, _VOICES, _LIPS = (
     "core.detectors.clip:ClipDetector",
-    "core.detectors.audio:AudioDetector",
+    "core.detectors.own_audio:VoiceDetector",
     "core.detectors.sync:SyncNetDetector",
 )
 

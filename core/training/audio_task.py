@@ -21,6 +21,16 @@ def prepare_audio(config: TaskConfig, data: Path, store: Path, splits: Path = SP
     Raises:
         ConfigError: no real voice is left to train on or to choose by.
     """
+    train, held, licences = divided(config, data, store, splits)
+    pairs = AudioPairs(train, config, config.samples)
+    validation = make_audio_validation(held, config, config.samples)
+    return Material(pairs, validation, tuple(v.row for v in train), licences)
+
+
+def divided(
+    config: TaskConfig, data: Path, store: Path, splits: Path = SPLITS
+) -> tuple[list[Voice], list[Voice], dict[str, str]]:
+    """The voices to train on, those to choose by, and licences by source; errors as :func:`prepare_audio`."""
     cfg = config.data
     items = [i for i in read_manifest(data, modalities=("audio",)) if i.split == "train"]
     voices = build(data, items, store, copy_methods(config), processes=config.processes)
@@ -30,10 +40,8 @@ def prepare_audio(config: TaskConfig, data: Path, store: Path, splits: Path = SP
     held = [v for v in voices if split[v.row.sha256] == "val"] + [v for v in spoken if _held(v)]
     if not any(not v.row.fake for v in held):
         raise ConfigError("The split leaves no real voice to choose by.", hint="Remove the split file to draw anew.")
-    pairs = AudioPairs(train, config, config.samples)
-    validation = make_audio_validation(held, config, config.samples)
     licences = {item.source: item.licence.split(": ", 1)[-1] for item in items} | {FOLDER: "licences of the engines"}
-    return Material(pairs, validation, tuple(v.row for v in train), licences)
+    return train, held, licences
 
 
 def _spoken(store: Path) -> list[Voice]:
