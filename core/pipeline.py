@@ -12,12 +12,14 @@ from typing import Any
 
 from core import __version__, logs, schema
 from core.errors import InternalError, WorkbenchError
+from core.faces import mtcnn
 from core.fusion.combine import evidence_rule, fuse
 from core.fusion.fits import fit_identity
 from core.fusion.verdict import decide, relabel
 from core.media.decoding import decoder
 from core.provenance.look_up import look_up
 from core.registry import Ensemble, ensemble, member_cards
+from core.runtime.backends import remembered
 from core.runtime.pool import ModelPool, shared_pool
 from core.settings import Settings
 from core.stages.context import Context, OnProgress
@@ -75,7 +77,9 @@ def _analyse(source: Path, settings: Settings, on_progress: OnProgress | None, n
     if (stored := cache.get(key)) is not None and (known := _recall(stored, ref, preset)) is not None:
         log.info("answered from the cache", extra={"analysis": key})
         return known
-    text = schema.dump(_run(key, ref, context))
+    made = _run(key, ref, context)
+    key = cache_key(_facts(ref, settings, preset, pool))  # the first use of a network chooses its backend
+    text = schema.dump(replace(made, id=key, environment=_environment(settings, preset, pool)))
     analysis = schema.load(text)  # the first answer and later ones are equal to the last digit
     if all(s.status is not Status.ERROR for s in analysis.scores):
         cache.put(key, text)
@@ -121,7 +125,6 @@ def _run(key: str, ref: MediaRef, context: Context) -> Analysis:
         warnings=material.info.warnings,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         timings=tuple(context.timings),
-        environment=_environment(context.pool),
         provenance=provenance,
     )
 
@@ -131,8 +134,18 @@ def _media_facts(material: Material) -> MediaFacts:
     return MediaFacts(ref.name, ref.sha256, ref.size_bytes, ref.format, material.info)
 
 
-def _environment(pool: ModelPool) -> Environment:
-    return Environment(__version__, platform.python_version(), version("torch"), pool.device)
+def _environment(settings: Settings, preset: Ensemble, pool: ModelPool) -> Environment:
+    python, torch = platform.python_version(), version("torch")
+    return Environment(__version__, python, torch, pool.device, _backends(settings, preset, pool))
+
+
+def _backends(settings: Settings, preset: Ensemble, pool: ModelPool) -> tuple[tuple[str, str], ...]:
+    """How the networks of those members, and of the face finder, are run that were asked on this machine before."""
+    weights = [(card.id, identity(card, settings)[0][1]) for card in member_cards(preset)]
+    if settings.faces.finder == "mtcnn":
+        weights += [("faces", network) for network in mtcnn.WEIGHTS]
+    ways = ((name, remembered(settings, pool.device, sha256)) for name, sha256 in weights if sha256)
+    return tuple((name, way) for name, way in ways if way)
 
 
 def _facts(ref: MediaRef, settings: Settings, preset: Ensemble, pool: ModelPool) -> dict[str, Any]:
@@ -146,6 +159,7 @@ def _facts(ref: MediaRef, settings: Settings, preset: Ensemble, pool: ModelPool)
         "preset": preset.model_dump(mode="json", exclude={"thresholds"}),
         "fusion": fit_identity(preset),
         "members": members,
+        "backends": [list(pair) for pair in _backends(settings, preset, pool)],
         "code": [__version__, ANALYSIS_VERSION],
         "machine": [pool.device, *(version(name) for name in _LIBRARIES)],
     }

@@ -239,8 +239,8 @@ class SyncCurve:
 
     Over time, for moments in which somebody speaks: row j of ``coherence`` is the agreement round ``t_s[j]`` at the
     shifts of ``offset_ms``, ``offset_at_ms[j]`` the best shift there, ``agreement_at[j]`` how far the best shift of the
-    whole stands out there, and ``worst`` are the stretches that fit least, the worst first. Empty where the measure does
-    not say.
+    whole stands out there, and ``worst`` are the stretches that fit least, the worst first. Empty where the measure
+    does not say.
     """
 
     method: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.media import Samples
+
+os.environ.setdefault("UNMASK_RUNTIME__BACKEND", "torch")  # trying the others takes seconds in every fresh folder
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,10 @@ class FaceFinder:
         self._cascade = Cascade(device)
         self._lock = threading.Lock()
 
+    def accelerate(self, settings: Settings) -> None:
+        """Run the networks by the backend of the settings."""
+        self._cascade.accelerate(settings)
+
     @property
     def memory_bytes(self) -> int:
         return self._cascade.memory_bytes
@@ -93,7 +97,7 @@ class FaceFinder:
     ) -> list[list[Face]]:
         every = self.settings.search_every
         alike = len({frame.shape for frame in frames}) == 1
-        if cuts is None or every == 1 or not alike or not self.follows:
+        if cuts is None or every == 1 or len(frames) <= 2 * every or not alike or not self.follows:
             return self._find(frames, min_confidence, on_done)
         searched = 0
 
@@ -115,7 +119,7 @@ class FaceFinder:
         def near(closed: dict[Gap, Pairs]) -> dict[int, list[Face]]:
             return self._near(frames, closed, min_confidence, tell)
 
-        return followed(frames, cuts, every, whole, near)
+        return followed(len(frames), cuts, every, whole, near)
 
     def _near(
         self,
@@ -166,7 +170,9 @@ def face_finder(settings: Settings, device: str) -> FaceFinder:
         WeightsError: they are not the right ones.
     """
     if settings.faces.finder == "mtcnn":
-        return FaceFinder(settings.faces, device)
+        finder = FaceFinder(settings.faces, device)
+        finder.accelerate(settings)
+        return finder
     from core.faces.yunet import YuNetFinder
     from core.registry import card
     from core.weights.files import verified

@@ -1,21 +1,20 @@
 """Which frames of a clip must be searched whole, and where the faces of the others must be.
 
 Faces found in two frames of a scene tell where they are between these. A frame between needs a whole search only if
-one of its faces is not where it should be, or if the picture changed elsewhere, so that somebody may have come.
+a face is not where it should be. Who comes and goes between two frames that are searched whole may be missed: such a
+visit is shorter than the distance of the two, and too short to drive a verdict where that is ``faces.min_frames``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
-from core.types import RGB, Box, Face
+from core.types import Box, Face
 
-Grey: TypeAlias = npt.NDArray[np.float32]
 Gap: TypeAlias = tuple[int, int]
 Pairs: TypeAlias = list[tuple[Face, Face]]
 Whole: TypeAlias = Callable[[Sequence[int]], list[list[Face]]]
@@ -24,22 +23,19 @@ Near: TypeAlias = Callable[[dict[Gap, Pairs]], dict[int, list[Face]]]
 _MOVED = 0.6  # of a face's side: how far its centre may be from where it was to be the same face in the same place
 _GREW = 0.7  # smaller side by larger of one face in two frames
 _ROOM = 0.45  # of a face's side: how far round both places it is sought between them
-_THUMB = 160  # longer side in px of the copies in which changes are sought
-_PATCH = 6  # px of these that must have changed together
-_CHANGED = 22.0  # grey levels
 
 
-def followed(frames: Sequence[RGB], cuts: Sequence[int], every: int, whole: Whole, near: Near) -> list[list[Face]]:
+def followed(count: int, cuts: Sequence[int], every: int, whole: Whole, near: Near) -> list[list[Face]]:
     """Faces of each frame of a clip.
 
     Args:
-        frames: uint8[H, W, 3] of one size, in order of time.
+        count: how many frames there are.
         cuts: positions at which a new scene begins.
         every: how many frames lie from one key frame to the next.
         whole: searches the frames at these positions.
         near: searches the frames within these gaps where the pairs of faces at both ends say.
     """
-    keys = key_frames(len(frames), cuts, every)
+    keys = key_frames(count, cuts, every)
     found = dict(zip(keys, whole(keys), strict=True))
     closed: dict[Gap, Pairs] = {}
     pending = gaps(keys, cuts)
@@ -52,20 +48,10 @@ def followed(frames: Sequence[RGB], cuts: Sequence[int], every: int, whole: Whol
         pending = [(a, b) for a, b in halves if b - a > 1]
     between = near(closed)
     for gap, known in closed.items():
-        for i in _trusted(frames, gap, known, between):
-            found[i] = between[i]
-    rest = [i for i in range(len(frames)) if i not in found]
-    found |= zip(rest, whole(rest), strict=True)
-    return [found[i] for i in range(len(frames))]
-
-
-def _trusted(frames: Sequence[RGB], gap: Gap, pairs: Pairs, between: dict[int, list[Face]]) -> list[int]:
-    """Frames in the gap in which everybody was found, and nobody else can have come."""
-    before, after = thumbnail(frames[gap[0]]), thumbnail(frames[gap[1]])
-    size = np.array([*frames[gap[0]].shape[1::-1]] * 2, dtype=np.float64)
-    known = [np.asarray(room(a.box, b.box)) / size for a, b in pairs]
-    within = (i for i in range(gap[0] + 1, gap[1]) if all_there(between[i], pairs))
-    return [i for i in within if not changed(thumbnail(frames[i]), before, after, known)]
+        found |= {i: between[i] for i in range(gap[0] + 1, gap[1]) if all_there(between[i], known)}
+    lost = [i for i in range(count) if i not in found]
+    found |= zip(lost, whole(lost), strict=True)
+    return [found[i] for i in range(count)]
 
 
 def key_frames(count: int, cuts: Sequence[int], every: int) -> list[int]:
@@ -82,7 +68,7 @@ def key_frames(count: int, cuts: Sequence[int], every: int) -> list[int]:
 def gaps(keys: Sequence[int], cuts: Sequence[int]) -> list[Gap]:
     """Neighbouring key frames of one scene that have others between them."""
     starts = set(cuts)
-    return [(a, b) for a, b in zip(keys, keys[1:], strict=False) if b - a > 1 and b not in starts]
+    return [(a, b) for a, b in pairwise(keys) if b - a > 1 and b not in starts]
 
 
 def paired(before: Sequence[Face], after: Sequence[Face]) -> Pairs | None:
@@ -120,34 +106,9 @@ def all_there(found: Sequence[Face], pairs: Pairs) -> bool:
     return True
 
 
-def thumbnail(rgb: RGB) -> Grey:
-    """A small blurred grey copy of ``rgb`` uint8[H, W, 3], in which :func:`changed` compares frames."""
-    height, width = rgb.shape[:2]
-    scale = _THUMB / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.cvtColor(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY), np.float32)
-
-
-def changed(frame: Grey, before: Grey, after: Grey, known: Sequence[npt.NDArray[np.float64]]) -> bool:
-    """Whether ``frame`` differs from both others, outside the boxes ``known`` (in parts of width and height)."""
-    difference = np.minimum(_difference(frame, before), _difference(frame, after))
-    patches = cv2.blur(difference, (_PATCH, _PATCH))
-    height, width = frame.shape
-    for x0, y0, x1, y1 in known:
-        rows = slice(max(0, int(y0 * height)), max(0, int(np.ceil(y1 * height))))
-        patches[rows, max(0, int(x0 * width)) : max(0, int(np.ceil(x1 * width)))] = 0.0
-    return bool(patches.max() > _CHANGED)
-
-
 def side(box: Box) -> float:
     """Longer side in px."""
     return max(box[2] - box[0], box[3] - box[1])
-
-
-def _difference(a: Grey, b: Grey) -> Grey:
-    """Of each pixel, light that changed everywhere alike left out."""
-    difference = a - b
-    return np.asarray(np.abs(difference - np.median(difference)), np.float32)
 
 
 def _apart(a: Box, b: Box) -> float:

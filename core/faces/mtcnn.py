@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TypeAlias
 
 import cv2
@@ -18,6 +19,9 @@ import torch
 from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from torchvision.ops import batched_nms, box_iou
 
+from core.runtime.backends import Subject, forward
+from core.runtime.engines import Forward
+from core.settings import Settings
 from core.types import RGB, Box
 
 Array: TypeAlias = npt.NDArray[np.float32]
@@ -32,6 +36,9 @@ _PYRAMID_FACTOR = 0.709
 _PROPOSE, _REFINE, _ACCEPT = 0.6, 0.7, 0.7  # score a candidate needs to pass P-, R- and O-Net
 _MAX_CANDIDATES = 1024  # per picture after the first network: bounds the time that noise and foliage can cost
 _NET_BATCH = 512
+WEIGHTS = tuple(f"facenet-pytorch {version('facenet-pytorch')} {net}" for net in ("P", "R", "O"))
+_TRIALS = ((2, 3, 136, 232), (32, 3, 24, 24), (32, 3, 48, 48))  # inputs on which backends are tried
+_TOLERANCE = 1e-3  # by which another backend may move scores, and boxes and points in parts of a box
 _REACH = 2.0  # levels whose cell is at most this many times larger or smaller than a face may propose it
 # Second looks of the last network: (right, down, zoom) in parts of the box, and whether mirrored.
 _VIEWS = (
@@ -80,6 +87,22 @@ class Cascade:
             for net in (PNet, RNet, ONet)
         ]
         self.memory_bytes = sum(p.numel() * p.element_size() for net in self._nets for p in net.parameters())
+        self._ask: list[Forward] = list(self._nets)
+
+    def accelerate(self, settings: Settings) -> None:
+        """Ask the networks by the backend of the settings."""
+        for i, (net, shape) in enumerate(zip(self._nets, _TRIALS, strict=True)):
+            example = torch.from_numpy(np.random.default_rng(i).normal(0, 0.5, shape).astype(np.float32))
+            subject = Subject(
+                title=f"MTCNN's {type(net).__name__}",
+                weights_sha256=WEIGHTS[i],
+                module=net,
+                example=example.to(self.device),
+                judge=lambda outputs: np.concatenate([np.ravel(out.numpy()) for out in outputs]).astype(np.float64),
+                free=(0, 2, 3) if i == 0 else (0,),
+                tolerance=_TOLERANCE,
+            )
+            self._ask[i] = forward(subject, settings, str(self.device))
 
     @torch.inference_mode()
     def __call__(self, pictures: Sequence[RGB], min_face_px: float) -> Candidates:
@@ -125,7 +148,7 @@ class Cascade:
         levels = [_framed(_resize(picture, size)) for picture in pictures]
         x0, y0, x1, y1 = (0, 0, *levels[0].shape[1::-1]) if box is None else _window(box, step, levels[0].shape)
         shrunk = np.stack([level[y0:y1, x0:x1] for level in levels])
-        shift, probability = self._nets[0](self._tensor(shrunk))
+        shift, probability = self._ask[0](self._tensor(shrunk))
         return probability[:, 1].cpu().numpy(), shift.cpu().numpy(), (x0 - _FRAME, y0 - _FRAME), step
 
     def _refine(self, pictures: Sequence[RGB], found: Candidates) -> Candidates:
@@ -168,7 +191,7 @@ class Cascade:
         return Candidates(_shifted(square, shift), probability[:, 1], picture, _placed(square, points))
 
     def _run(self, net: int, crops: RGB) -> list[Array]:
-        parts = [self._nets[net](self._tensor(crops[i : i + _NET_BATCH])) for i in range(0, len(crops), _NET_BATCH)]
+        parts = [self._ask[net](self._tensor(crops[i : i + _NET_BATCH])) for i in range(0, len(crops), _NET_BATCH)]
         return [torch.cat(out).cpu().numpy() for out in zip(*parts, strict=True)]
 
     def _tensor(self, pixels: RGB) -> torch.Tensor:

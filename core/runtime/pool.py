@@ -98,10 +98,10 @@ class ModelPool:
 
 
 @lru_cache(maxsize=4)
-def _pool(device: str, max_bytes: int) -> ModelPool:
+def _pool(device: str, max_bytes: int, _backend: str) -> ModelPool:
     return ModelPool(resolve_device(device), max_bytes)
 
 
 def shared_pool(runtime: RuntimeSettings) -> ModelPool:
     """The process-wide pool for these settings."""
-    return _pool(runtime.device, runtime.pool_bytes)
+    return _pool(runtime.device, runtime.pool_bytes, runtime.backend)

@@ -23,7 +23,7 @@ CHOSEN = {
     "librosa", "grad-cam", "pandas", "diskcache",
 }  # fmt: skip
 # Only on machines of a certain kind or for one method, and imported only where they are there.
-OPTIONAL = {"pyworld", "spaces"}
+OPTIONAL = {"mlflow", "onnxruntime", "pyworld", "ray", "spaces"}
 
 
 def declared(file: str) -> dict[str, Requirement]:

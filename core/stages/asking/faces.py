@@ -10,6 +10,7 @@ import numpy as np
 from core.detectors.base import FrameDetector, load_detector
 from core.faces.align import crop, crop_whole
 from core.registry import Card
+from core.runtime.backends import accelerated
 from core.runtime.batching import run_batched
 from core.stages.asking.answers import Answer, Mirror, silent, spoken
 from core.stages.context import Context
@@ -25,7 +26,7 @@ def ask(card: Card, weights: Path, material: Material, tracks: Sequence[FaceTrac
     if looks_at_faces and not tracks:
         return [silent(card, Status.NOT_APPLICABLE, "no face was found")]
     key = f"{card.id}:{card.weights.sha256}"
-    with context.pool.lease(key, lambda device: load_detector(card, weights, device)) as detector:
+    with context.pool.lease(key, lambda d: accelerated(load_detector(card, weights, d), context.settings)) as detector:
         if looks_at_faces:
             return [_about_person(detector, card, track, material, context) for track in tracks]
         return [_about_frames(detector, card, material, context)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.detectors.audio import load_audio_detector
+from core.detectors.audio import AudioDetector, load_audio_detector
 from core.registry import Card
+from core.runtime.backends import accelerated
 from core.stages.asking.answers import Answer, silent, spoken
 from core.stages.context import Context
 from core.stages.reading import Material
@@ -20,7 +21,11 @@ def ask(card: Card, weights: Path, material: Material, tracks: Sequence[FaceTrac
         return [silent(card, Status.NOT_APPLICABLE, what)]
     audio = material.audio
     key = f"{card.id}:{card.weights.sha256}"
-    with context.pool.lease(key, lambda device: load_audio_detector(card, weights, device)) as detector:
+
+    def load(device: str) -> AudioDetector:
+        return accelerated(load_audio_detector(card, weights, device), context.settings)
+
+    with context.pool.lease(key, load) as detector:
         windows, starts = detector.windows(audio.pcm, audio.sr_hz)
         half = windows.shape[1] / detector.spec.sample_rate / 2
         return [spoken(card, detector.logits(windows), [float(audio.start_s + s + half) for s in starts])]
