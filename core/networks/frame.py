@@ -63,9 +63,7 @@ class FourBlockCnn(nn.Module):
     def __init__(self, drop_rate: float = 0.0, drop_path_rate: float = 0.0) -> None:
         super().__init__()
         widths = (3, 16, 32, 64, 128)
-        blocks = [
-            nn.Sequential(_conv(a, b), _conv(b, b), nn.MaxPool2d(2)) for a, b in pairwise(widths)
-        ]
+        blocks = [nn.Sequential(_conv(a, b), _conv(b, b), nn.MaxPool2d(2)) for a, b in pairwise(widths)]
         self.blocks = nn.Sequential(*blocks)
         self.drop = nn.Dropout(drop_rate)
         self.head = nn.Linear(2 * widths[-1], 1)
@@ -207,4 +205,6 @@ OWN: dict[str, Callable[..., nn.Module]] = {
     "vit-tiny-hybrid": HybridViT,
     "efficientnetv2-slim": slim_efficientnetv2,
     "resnext-slim": slim_resnext,
+    # Padded where TensorFlow pads, so that its weights fit.
+    "mobilenetv2-tf": partial(timm.create_model, "mobilenetv2_100", num_classes=1, pad_type="same"),
 }

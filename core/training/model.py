@@ -60,10 +60,11 @@ def start(net: nn.Module, config: ModelConfig) -> None:
         WeightsMissingError: the pretrained file is not there.
         WeightsError: it does not fit.
     """
-    if config.start == "imagenet-lite":
-        from core.training.pretrained import load_lite
+    if config.start in ("imagenet-lite", "imagenet-mobilenetv2"):
+        from core.training import pretrained
 
-        load_lite(net)
+        load = pretrained.load_lite if config.start == "imagenet-lite" else pretrained.load_mobilenetv2
+        load(net)
         nn.init.normal_(net.get_classifier().weight, std=0.01)  # type: ignore[operator]
         nn.init.zeros_(net.get_classifier().bias)  # type: ignore[operator]
     elif config.start == "checkpoint":
