@@ -12,7 +12,7 @@ from core.fusion.rules import Rule, fitted_rule, plain_rule
 from core.fusion.spread import interval
 from core.fusion.votes import Vote, votes_of
 from core.registry import Ensemble
-from core.types import Contribution, FaceTrack, MediaKind, PersonResult, Score, Timeline
+from core.types import Contribution, FaceTrack, MediaKind, PersonResult, Score, Status, Timeline
 
 NOT_FITTED = "the fusion of this preset is not fitted yet: the figure is the weighted mean of those who answered"
 
@@ -61,7 +61,7 @@ def fuse_person(
         interval=interval(votes, how.p),
         doubts=doubts(votes, track),
         calibration=None if fit is None else fit.name,
-        fusion=NOT_FITTED if fit is None and preset.fusion != "weighted_mean" else "",
+        fusion=_how(preset, fit, mine),
     )
 
 
@@ -89,6 +89,14 @@ def fuse(
 def evidence_rule(kind: MediaKind, min_frames: int, sampled: int) -> EvidenceRule:
     """A picture needs one usable face, a clip ``min_frames`` frames of one person."""
     return EvidenceRule(1 if kind is MediaKind.IMAGE else min_frames, max(1, sampled))
+
+
+def _how(preset: Ensemble, fit: FusionFit | None, scores: Sequence[Score]) -> str:
+    """What needs saying about how the figure came about."""
+    if fit is None:
+        return NOT_FITTED if preset.fusion != "weighted_mean" else ""
+    idle = [s for s in scores if s.status is Status.OK and s.detector in fit.left_out]
+    return "; ".join(f"{s.title} has no part in the fusion: {fit.left_out[s.detector]}" for s in idle)
 
 
 def _voters(votes: Sequence[Vote], fit: FusionFit | None) -> list[Vote]:

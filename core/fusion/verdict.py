@@ -61,7 +61,12 @@ def _is_calibrated(person: PersonResult, scores: Sequence[Score]) -> bool:
 
 
 def _why_not(people: Sequence[PersonResult], scores: Sequence[Score]) -> tuple[str, ...]:
-    thin = [f"{_name(p)}: {p.reason.rstrip('.')}." for p in people if p.track_id is not None and p.reason]
+    told = {s.reason for s in scores if s.track_id is None}
+    thin = [
+        f"{_name(p)}: {p.reason.rstrip('.')}."
+        for p in people
+        if p.track_id is not None and p.reason and p.reason not in told
+    ]
     thin += [p.reason for p in people if p.track_id is None and p.reason.startswith("The answers were not fused")]
     return tuple(dict.fromkeys([*thin, *_silent(scores)])) or ("No detector of this preset applies to this file.",)
 
