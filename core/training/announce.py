@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _CLIPS, _VOICES, _LIPS = (
     "core.detectors.clip:ClipDetector",
     "core.detectors.own_audio:VoiceDetector",
-    "core.detectors.sync:SyncNetDetector",
+    "core.detectors.lip_sync:LipSyncDetector",
 )
 
 
