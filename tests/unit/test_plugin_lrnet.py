@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -14,9 +15,26 @@ from core.detectors.lrnet import SIDE_PX, LandmarkDetector, load_landmark_detect
 from core.errors import ConfigError, WeightsMissingError
 from core.faces.calm import calmed
 from core.faces.mesh import IBUG_68, FaceMesher
-from core.registry import card
-from core.settings import build_settings
-from core.types import RGB, Face, FaceTrack, Frame, Modality
+from core.registry import Card, card, ensemble
+from core.runtime.pool import shared_pool
+from core.settings import Settings, build_settings
+from core.stages.context import Context
+from core.stages.reading import Material
+from core.stages.scoring import ask
+from core.types import (
+    RGB,
+    Face,
+    FaceQuality,
+    FaceTrack,
+    Frame,
+    MediaInfo,
+    MediaKind,
+    MediaRef,
+    Modality,
+    Score,
+    Status,
+)
+from core.weights.files import file_sha256
 from tests.unit.plugin_samples import pictures
 from tests.unit.test_plugin_small import LrNet, landmark_card
 
@@ -156,3 +174,32 @@ def test_points_that_the_flow_loses_stay_where_they_were_found() -> None:
     calm = calmed(noise, found)
     assert (calm[1] == found[1]).all(axis=1).mean() > 0.5
     assert calmed([], np.zeros((0, 68, 2))).shape == (0, 68, 2)
+
+
+# ---- as a member of a preset ------------------------------------------------------------------------------------
+
+
+def asked(kind: MediaKind, tracks: tuple[FaceTrack, ...], own: Card, settings: Settings) -> Score:
+    ref = MediaRef(Path("clip"), "0" * 64, kind, "x", 1, "clip")
+    material = Material(ref, MediaInfo(kind, "x"), tuple(clip([i / 5 for i in range(5)])), None)
+    context = Context(settings, ensemble("default"), shared_pool(settings.runtime))
+    (answer,) = ask(own, material, tracks, context)
+    return answer.score
+
+
+def test_as_a_member_it_says_why_it_does_not_answer(folder: Path, tmp_path: Path) -> None:
+    """Not applicable without a person over time, unavailable without the face mesh; never a figure."""
+    settings = build_settings(data_dir=tmp_path, weights_dir=folder)
+    own, quality = landmark_card(folder, block=BLOCK), FaceQuality(80.0, 1.0, 120.0, 0.0, 0.0)
+    known = own.model_copy(
+        update={"weights": own.weights.model_copy(update={"sha256": file_sha256(folder / "g1.pth")})}
+    )
+    person = replace(track([0.0, 0.2, 0.4]), quality=(quality,) * 3)
+    for kind, tracks, status, word in (
+        (MediaKind.IMAGE, (person,), Status.NOT_APPLICABLE, "does not move"),
+        (MediaKind.AUDIO, (), Status.NOT_APPLICABLE, "sound only"),
+        (MediaKind.VIDEO, (), Status.NOT_APPLICABLE, "no face"),
+        (MediaKind.VIDEO, (person,), Status.UNAVAILABLE, "weights pull face-mesh"),
+    ):
+        score = asked(kind, tracks, known, settings)
+        assert (score.status, score.p_fake) == (status, None) and word in score.reason
