@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from core.explain.frames import FrameHeat
     from core.explain.methods import Method
     from core.explain.sound import SoundHeat
+    from core.reports.content import Picture
     from core.settings import Settings
     from core.types import Analysis, Progress
 
@@ -63,3 +64,10 @@ def explain_sound(analysis: Analysis, media_path: Path, t_s: float, detector_id:
     with _loading:
         from core.explain import sound
     return sound.explain_sound(analysis, media_path, t_s, detector_id, settings)
+
+
+def report_pictures(analysis: Analysis, media_path: Path | None, settings: Settings) -> tuple[Picture, ...]:
+    """:func:`core.reports.pictures.report_pictures`."""
+    with _loading:
+        from core.reports import pictures
+    return pictures.report_pictures(analysis, media_path, settings)

@@ -95,9 +95,12 @@ def _wire_result(do: Handlers, result: Result, shown: gr.State) -> None:
     result.real.input(do.real_moved, [shown, *lines], **live)
     result.fake.input(do.fake_moved, [shown, *lines], **live)
     result.reset.click(do.lines_reset, [shown], **live)
-    result.timeline.seek(do.seek, [shown], [result.frame, result.moment], **_QUICK)
-    result.moment.input(do.look, [shown, result.moment], [result.frame], trigger_mode="always_last", **_QUICK)
-    for button, save in zip(result.downloads, (do.save_json, do.save_scores, do.save_frames), strict=True):
+    look = [shown, result.moment, result.heat]
+    result.timeline.seek(do.seek, [shown, result.heat], [result.frame, result.moment], **_QUICK)
+    result.moment.input(do.look, look, [result.frame], trigger_mode="always_last", **_QUICK)
+    result.heat.input(do.look, look, [result.frame], trigger_mode="always_last", **_QUICK)
+    saves = (do.save_pdf, do.save_html, do.save_package, do.save_json, do.save_scores, do.save_frames)
+    for button, save in zip(result.downloads, saves, strict=True):
         button.click(save, [shown], [result.saver], **_QUICK)
 
 

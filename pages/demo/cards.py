@@ -11,8 +11,9 @@ from PIL import Image
 
 from core import wording
 from core.errors import WorkbenchError
+from core.provenance import words
 from core.registry import Card
-from core.types import RGB, Analysis, Label, PersonResult, Progress, Stage, Verdict
+from core.types import RGB, Analysis, Label, PersonResult, Progress, Provenance, Stage, Verdict
 
 _MARKS = {
     Label.FAKE: '<path d="M12 3 2 20h20L12 3Z"/><path d="M12 10v4m0 3v.01"/>',
@@ -169,7 +170,16 @@ def facts(analysis: Analysis) -> str:
         f"<tr><th scope=row>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in wording.media_rows(analysis.media)
     )
     hints = _list("What the file tells of its history (facts, not part of the score)", analysis.media.info.hints)
-    return f'<table class="um-table um-facts"><tbody>{rows}</tbody></table>{hints}{_made(analysis)}'
+    told = _provenance(analysis.provenance)
+    return f'<table class="um-table um-facts"><tbody>{rows}</tbody></table>{hints}{told}{_made(analysis)}'
+
+
+def _provenance(found: Provenance | None) -> str:
+    if found is None:
+        return ""
+    rows = "".join(f"<tr><th scope=row>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in words.rows(found))
+    grid = f'<table class="um-table um-facts"><tbody>{rows}</tbody></table>' if rows else ""
+    return f"{_list('Where it says it comes from', words.notes(found))}{grid}<p class=um-faint>{words.BESIDE}</p>"
 
 
 def _made(analysis: Analysis) -> str:

@@ -7,10 +7,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from core import wording
+from core.errors import NotFoundError
+from core.explain.choices import frame_detectors
+from core.explain.overlay import overlay
 from core.media.decoding import decoder
+from core.media.moment import picture_at
 from core.overlays import annotate, faces_at, nearest_moment
 from core.settings import Settings
-from core.types import RGB, Analysis, MediaFacts, MediaKind, MediaRef
+from core.types import Analysis, MediaKind
+from pages import engine
 from pages.demo import cards
 
 
@@ -45,15 +50,36 @@ def frame(shown: Shown, t_s: float, settings: Settings) -> str:
     """
     analysis = shown.analysis
     moment = nearest_moment(analysis, t_s)
-    rgb = annotate(analysis, _picture(shown.path, analysis.media, moment, settings), moment)
+    rgb = annotate(analysis, picture_at(shown.path, analysis.media, moment, settings), moment)
+    return cards.frame(rgb, f"{_where(analysis, moment)}: {_who(analysis, moment)}", _alt(analysis, moment))
+
+
+def heat(shown: Shown, t_s: float, settings: Settings) -> str:
+    """The same frame with what the first model that looks at frames reacted to, as HTML. Runs a network.
+
+    Raises:
+        WorkbenchError: nothing of it can be explained, or the file cannot be read any more.
+    """
+    analysis = shown.analysis
+    detectors = frame_detectors(analysis)
+    if not detectors:
+        raise NotFoundError(
+            "No model that looks at single frames gave a score, so there is no heat map.",
+            hint="Look at the frame itself.",
+        )
+    found = engine.explain_frame(analysis, shown.path, t_s, None, next(iter(detectors)), None, settings)
+    words = " ".join((f"{_where(analysis, found.t_s)}, by {found.title}.", *found.words))
+    return cards.frame(overlay(found.rgb, found.heat), words, f"Heat map. {words}")
+
+
+def _where(analysis: Analysis, moment: float) -> str:
+    return "Picture" if analysis.media.info.kind is MediaKind.IMAGE else f"Frame at {wording.clock(moment)}"
+
+
+def _who(analysis: Analysis, moment: float) -> str:
     faces = faces_at(analysis, moment)
-    who = ", ".join(f"{wording.person(f.track_id)} {wording.percent(f.p_fake)}" for f in faces) or "no face found here"
-    where = "Picture" if analysis.media.info.kind is MediaKind.IMAGE else f"Frame at {wording.clock(moment)}"
-    return cards.frame(rgb, f"{where}: {who}", f"{where} with marked faces: {who}")
+    return ", ".join(f"{wording.person(f.track_id)} {wording.percent(f.p_fake)}" for f in faces) or "no face found here"
 
 
-def _picture(path: Path, media: MediaFacts, t_s: float, settings: Settings) -> RGB:
-    if media.info.kind is MediaKind.IMAGE:
-        ref = MediaRef(path, media.sha256, media.info.kind, media.format, media.size_bytes, media.name)
-        return decoder(settings).image(ref)[0][0].rgb
-    return decoder(settings).frame_at(path, t_s).rgb
+def _alt(analysis: Analysis, moment: float) -> str:
+    return f"{_where(analysis, moment)} with marked faces: {_who(analysis, moment)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import time
@@ -17,9 +18,14 @@ from core.errors import NotFoundError, StorageError, WorkbenchError
 from core.examples import Example
 from core.fusion.verdict import relabel
 from core.reports import Table, to_csv, to_json
+from core.reports.content import Item
+from core.reports.package import evidence_package
+from core.reports.page import to_html_page
+from core.reports.pdf import to_pdf
 from core.store.history import shared_store
 from core.store.uploads import Uploads
 from core.types import Analysis, Progress, Stage, Thresholds
+from pages import engine
 from pages.demo import cards, evidence, feedback
 from pages.demo.access import client_of
 from pages.demo.evidence import Shown
@@ -131,16 +137,36 @@ class Handlers:
         limits = registry.ensemble(shown.analysis.preset).limits
         return _read_anew(shown, (-1, -1), (round(100 * limits.real), round(100 * limits.fake)))
 
-    def seek(self, shown: Shown | None, event: gr.EventData) -> list[Any]:
+    def seek(self, shown: Shown | None, heat: bool, event: gr.EventData) -> list[Any]:
         """(frame, moment) for a point of the timeline that was clicked."""
         if shown is None:
             return [gr.skip(), gr.skip()]
         t_s = float(event._data.get("t_s") or 0.0)
-        return [frame_or_reason(shown, t_s, self.settings), round(t_s, 2)]
+        return [frame_or_reason(shown, t_s, self.settings, heat=heat), round(t_s, 2)]
 
-    def look(self, shown: Shown | None, t_s: float) -> Any:
-        """(frame) for the moment to which the slider was moved."""
-        return gr.skip() if shown is None else frame_or_reason(shown, t_s, self.settings)
+    def look(self, shown: Shown | None, t_s: float, heat: bool) -> Any:
+        """(frame) for the moment to which the slider was moved, with or without the heat map."""
+        return gr.skip() if shown is None else frame_or_reason(shown, t_s, self.settings, heat=heat)
+
+    def save_pdf(self, shown: Shown | None) -> Any:
+        """(saver) with the report on paper."""
+        return gr.skip() if shown is None else _bytes(shown, ".pdf", "application/pdf", to_pdf(self._item(shown)))
+
+    def save_html(self, shown: Shown | None) -> Any:
+        """(saver) with the report as a page."""
+        if shown is None:
+            return gr.skip()
+        return _file(shown.analysis, ".html", "text/html", to_html_page(self._item(shown)))
+
+    def save_package(self, shown: Shown | None) -> Any:
+        """(saver) with the evidence package, without the file itself."""
+        if shown is None:
+            return gr.skip()
+        return _bytes(shown, ".evidence.zip", "application/zip", evidence_package(self._item(shown)))
+
+    def _item(self, shown: Shown) -> Item:
+        pictures = engine.report_pictures(shown.analysis, shown.path, self.settings)
+        return Item(shown.analysis, pictures=pictures)
 
     def save_json(self, shown: Shown | None) -> Any:
         """(saver) with the whole analysis."""
@@ -229,6 +255,12 @@ def _read_anew(shown: Shown | None, sent: tuple[float, float], lines: tuple[floa
 def _csv(analysis: Analysis, table: Table) -> str:
     # The mark at the start makes spreadsheets read the text as UTF-8.
     return _file(analysis, f"-{table}.csv", "text/csv", "\ufeff" + to_csv(analysis, table))
+
+
+def _bytes(shown: Shown, ending: str, media_type: str, data: bytes) -> str:
+    name = f"unmask-{shown.analysis.id[:12]}{ending}"
+    content = base64.b64encode(data).decode("ascii")
+    return json.dumps({"name": name, "type": media_type, "base64": content, "at": time.time_ns()})
 
 
 def _file(analysis: Analysis, ending: str, media_type: str, text: str) -> str:

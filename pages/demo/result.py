@@ -9,6 +9,7 @@ import gradio as gr
 
 from core import figures, wording
 from core.errors import WorkbenchError
+from core.explain.choices import frame_detectors
 from core.overlays import telling_moment
 from core.settings import Settings
 from core.types import Analysis, MediaKind
@@ -35,12 +36,13 @@ class Result:
     moment: gr.Slider
     frames: gr.Column
     frame: gr.HTML
+    heat: gr.Checkbox
     people: gr.HTML
     lips: gr.Column
     sync: gr.HTML
     sync_words: gr.HTML
     facts: gr.HTML
-    downloads: tuple[gr.Button, gr.Button, gr.Button]
+    downloads: tuple[gr.Button, ...]
     saver: gr.HTML
 
     @property
@@ -52,7 +54,7 @@ class Result:
         """In the order of :func:`filled`."""
         return [
             self.column, *self.view, self.lines, self.fake, self.real, self.over_time, self.moment, self.frames,
-            self.frame, self.people, self.lips, self.sync, self.sync_words, self.facts,
+            self.frame, self.heat, self.people, self.lips, self.sync, self.sync_words, self.facts,
         ]  # fmt: skip
 
 
@@ -77,6 +79,7 @@ def place_result() -> Result:
                 moment = gr.Slider(0, 1, 0, step=0.01, label="Moment in seconds", buttons=[], elem_id="um-moment")
             with gr.Column(scale=5, min_width=300):
                 frame = gr.HTML(elem_id="um-frame", apply_default_css=False)
+                heat = gr.Checkbox(False, label="Show where the model looks", elem_id="um-heat")
         with _panel("Sound and lips") as lips:
             sync_words = gr.HTML(apply_default_css=False)
             sync = chart("um-sync")
@@ -84,6 +87,9 @@ def place_result() -> Result:
             facts = gr.HTML(apply_default_css=False)
             with gr.Row(elem_classes="um-buttons"):
                 downloads = (
+                    gr.Button("Report, PDF", size="sm", elem_id="um-pdf"),
+                    gr.Button("Report, HTML", size="sm", elem_id="um-html"),
+                    gr.Button("Evidence package", size="sm", elem_id="um-zip"),
                     gr.Button("Download JSON", size="sm", elem_id="um-json"),
                     gr.Button("CSV of the models", size="sm", elem_id="um-csv"),
                     gr.Button("CSV of the frames", size="sm", elem_id="um-csv-frames"),
@@ -95,7 +101,7 @@ def place_result() -> Result:
             )
     return Result(
         column, verdict, scale, details, lines, fake, real, reset, consensus, over_time, timeline, moment, frames,
-        frame, people, lips, sync, sync_words, facts, downloads, saver,
+        frame, heat, people, lips, sync, sync_words, facts, downloads, saver,
     )  # fmt: skip
 
 
@@ -133,7 +139,7 @@ def view(analysis: Analysis) -> list[str]:
 def filled(shown: Shown | None, settings: Settings) -> list[Any]:
     """Values of :attr:`Result.outputs`; nothing to show hides the result."""
     if shown is None:
-        return [gr.update(visible=False), *[gr.skip()] * 17]
+        return [gr.update(visible=False), *[gr.skip()] * 18]
     analysis = shown.analysis
     limits = analysis.verdict.thresholds
     moment = telling_moment(analysis)
@@ -147,6 +153,7 @@ def filled(shown: Shown | None, settings: Settings) -> list[Any]:
         _moment_slider(analysis, moment),
         gr.update(visible=bool(analysis.frames or analysis.timelines)),
         frame_or_reason(shown, moment, settings) if analysis.frames else "",
+        gr.update(value=False, visible=bool(frame_detectors(analysis))),
         gr.update(value=cards.people(analysis), visible=len(analysis.people) > 1),
         gr.update(visible=bool(analysis.sync)),
         drawn(figures.sync_curve(analysis), "Fit of lips and sound over time shifts.") if analysis.sync else "",
@@ -155,10 +162,10 @@ def filled(shown: Shown | None, settings: Settings) -> list[Any]:
     ]
 
 
-def frame_or_reason(shown: Shown, t_s: float, settings: Settings) -> str:
-    """The frame, or why it cannot be shown any more."""
+def frame_or_reason(shown: Shown, t_s: float, settings: Settings, *, heat: bool = False) -> str:
+    """The frame, with the heat map over it where that is wanted, or why it cannot be shown."""
     try:
-        return evidence.frame(shown, t_s, settings)
+        return evidence.heat(shown, t_s, settings) if heat else evidence.frame(shown, t_s, settings)
     except WorkbenchError as error:
         return cards.note(str(error), "bad")
 

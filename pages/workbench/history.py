@@ -10,6 +10,7 @@ from core.store.history import HistoryEntry
 from core.store.privacy import erase
 from core.types import Label, MediaKind
 from pages.workbench.common import action, fresh_key, settings, store, used, view
+from pages.workbench.downloads import session_buttons
 from pages.workbench.labels import TRUTH_WORDS
 from pages.workbench.result import result_view
 
@@ -51,6 +52,7 @@ def _list() -> None:
         text=text, label=label, kind=kind, labelled=labelled, limit=_PAGE, offset=(int(page) - 1) * _PAGE
     )
     st.caption(f"{total} {'analysis' if total == 1 else 'analyses'}, newest first. Click a row to open it.")
+    session_buttons(tuple(row.id for row in rows))
     _table(rows)
 
 

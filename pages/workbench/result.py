@@ -15,8 +15,10 @@ from core.types import Analysis, MediaKind, Thresholds
 from pages.workbench import tables
 from pages.workbench.common import LABEL_COLOURS, bullets, escape, guarded, store, theme
 from pages.workbench.downloads import download_buttons
+from pages.workbench.explain import explain_view
 from pages.workbench.frames import over_time, picture
 from pages.workbench.labels import label_panel
+from pages.workbench.provenance import provenance_view
 
 _QUIET = {"displayModeBar": False}
 
@@ -113,7 +115,8 @@ def _details(analysis: Analysis, place: str) -> None:
         "Scores": lambda: tables.scores(analysis),
         "People": lambda: _people(analysis, place),
         "Sound and lips": lambda: _sound(analysis, place),
-        "File": lambda: tables.file_facts(analysis),
+        "Explain": lambda: explain_view(analysis, place),
+        "File": lambda: _file(analysis),
         "Download": lambda: download_buttons(analysis, place),
     }
     tabs = st.tabs(list(drawers), key=f"details-{place}", on_change="rerun")
@@ -121,6 +124,11 @@ def _details(analysis: Analysis, place: str) -> None:
         if tab.open:
             with tab:
                 draw()
+
+
+def _file(analysis: Analysis) -> None:
+    tables.file_facts(analysis)
+    provenance_view(analysis)
 
 
 def _people(analysis: Analysis, place: str) -> None:

@@ -54,6 +54,7 @@ class Bare(NetworkDetector):
         )
         self.device = "cpu"
         self.network = network.float().eval()
+        self.ask = self._scored_once
         self._mean = torch.tensor(self.card.input.mean).view(1, 3, 1, 1)
         self._std = torch.tensor(self.card.input.std).view(1, 3, 1, 1)
 
