@@ -2,64 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import cast
 
-from core.errors import DamagedMediaError
-from core.media.decoding import decoder
+from core.errors import WorkbenchError
+from core.registry import Card, Ensemble, card, implementation, member_cards
 from core.stages.context import Context
 from core.stages.reading import Material
-from core.sync.correlation import METHOD, mouth_motion, pick_window, sync_curve
-from core.types import AudioClip, FaceTrack, Frame, MediaKind, Status, SyncCurve
+from core.stages.watching import Embedder, Watched, pieces, unheard, watched
+from core.sync.coherence import coherence
+from core.sync.correlation import METHOD, sync_curve
+from core.sync.lips import FACE, FPS, MOUTH, View
+from core.sync.telling import told
+from core.sync.words import DRIVEN_CAVEAT, RELATED
+from core.types import AudioClip, FaceTrack, MediaKind, Modality, Status, SyncCurve
+from core.weights.files import as_found
 
-SYNC_FPS = 25.0
-MOST_PEOPLE = 4  # following lips costs seconds a person
+_DEFAULT = "lip-sync"
+
+
+def measure_of(preset: Ensemble) -> Card:
+    """The network that compares lips and sound: the preset's own, else the default one."""
+    own = (c for c in member_cards(preset) if c.modality is Modality.AUDIO_VISUAL)
+    return next(own, None) or card(_DEFAULT)
+
+
+def view_of(measure: Card) -> View:
+    """What of the face a measure looks at."""
+    return FACE if measure.input.size == FACE.side else MOUTH
+
+
+def leased(measure: Card, weights: Path, context: Context) -> AbstractContextManager[Embedder]:
+    """The measure, loaded."""
+    key = f"{measure.id}:{measure.weights.sha256}"
+    return cast(
+        AbstractContextManager[Embedder],
+        context.pool.lease(key, lambda device: implementation(measure)(measure, weights, device)),
+    )
 
 
 def compare_sound_and_lips(material: Material, tracks: Sequence[FaceTrack], context: Context) -> tuple[SyncCurve, ...]:
-    """One curve a person; a single row that says why where the question cannot be asked."""
-    audio = material.audio
+    """Curves of every person, by the network first where its weights are here; a single row that says why where the
+    question cannot be asked."""
     if material.ref.kind is MediaKind.IMAGE:
         return ()
-    if material.ref.kind is MediaKind.AUDIO:
-        return (_not_applicable("There is no picture to compare the sound with."),)
-    if audio is None:
-        return (_not_applicable("The clip has no sound that could be read."),)
-    if not tracks:
-        return (_not_applicable("No face was found, so there are no lips to compare the sound with."),)
-    return _curves(material, audio, tracks, context)
+    reason = unheard(material, tracks)
+    if reason is not None or material.audio is None:
+        return (SyncCurve(METHOD, Status.NOT_APPLICABLE, reason or ""),)
+    people = watched(material, tracks, context)
+    context.step(0.5)
+    by_network = _by_network(material, material.audio, tracks, context)
+    context.step(0.8)
+    by_motion = [_by_motion(who, seen, material.audio) for who, seen in zip(tracks, people, strict=True)]
+    return (*_only_speakers(by_network), *by_motion)
 
 
-def _not_applicable(reason: str, track_id: int | None = None) -> SyncCurve:
-    return SyncCurve(METHOD, Status.NOT_APPLICABLE, reason, track_id=track_id)
+def _by_motion(who: FaceTrack, seen: Watched, audio: AudioClip) -> SyncCurve:
+    if seen.status is not Status.OK:
+        return SyncCurve(METHOD, seen.status, seen.reason, track_id=seen.track_id)
+    return sync_curve(who, seen.mouths, audio)
 
 
-def _curves(
-    material: Material, audio: AudioClip, tracks: Sequence[FaceTrack], context: Context
-) -> tuple[SyncCurve, ...]:
-    # People who share a scene mostly share the window too: it is decoded once, and one window is held at a time.
-    @lru_cache(maxsize=1)
-    def dense(window: tuple[float, float]) -> Sequence[Frame]:
-        reader = decoder(context.settings, context.still_wanted)
-        return reader.window(material.ref, material.info, *window, max_fps=2 * SYNC_FPS)
-
-    chosen = {t.id for t in sorted(tracks, key=lambda t: -len(t.t_s))[:MOST_PEOPLE]}
+def _by_network(material: Material, audio: AudioClip, tracks: Sequence[FaceTrack], context: Context) -> list[SyncCurve]:
+    """Curves of people who could be followed; none where there are no weights."""
+    try:
+        measure, weights = as_found(measure_of(context.preset), context.settings)
+    except WorkbenchError:
+        return []
     curves = []
-    for done, person in enumerate(tracks):
-        context.step(done / len(tracks), f"person {person.id}")
-        if person.id not in chosen:
-            reason = f"Only the {MOST_PEOPLE} people seen most are compared with the sound."
-            curves.append(_not_applicable(reason, person.id))
-            continue
-        try:
-            curves.append(_curve(person, audio, dense))
-        except DamagedMediaError as error:
-            curves.append(SyncCurve(METHOD, Status.ERROR, error.message, track_id=person.id))
-    return tuple(curves)
+    people = watched(material, tracks, context, view_of(measure))
+    with leased(measure, weights, context) as embedder:
+        for seen in people:
+            found = coherence(pieces(seen, audio, embedder)) if seen.status is Status.OK else None
+            if found is not None:
+                curves.append(told(found, measure.title, seen.track_id, FPS, DRIVEN_CAVEAT))
+    return curves
 
 
-def _curve(person: FaceTrack, audio: AudioClip, dense: Callable[[tuple[float, float]], Sequence[Frame]]) -> SyncCurve:
-    window = pick_window(person, audio)
-    if window is None:
-        return _not_applicable("This person is not seen long enough with sound to compare lips and speech.", person.id)
-    return sync_curve(person, mouth_motion(dense(window), person), audio)
+def _only_speakers(curves: list[SyncCurve]) -> list[SyncCurve]:
+    """Where the sound fits somebody's lips, it says nothing about those who do not speak."""
+    speaking = [c for c in curves if (c.confidence or 0.0) >= RELATED]
+    if not speaking:
+        return curves
+    reason = "The sound fits the lips of another person; this one does not speak it."
+    return [c if c in speaking else SyncCurve(c.method, Status.NOT_APPLICABLE, reason, c.track_id) for c in curves]

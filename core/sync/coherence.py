@@ -22,6 +22,7 @@ REACH = 15
 MOMENT_S = 1.6
 STEP_S = 0.2
 VOTE_S, VOTE_STEP_S = 3.2, 1.6
+_NEAR_S = 0.2
 _ENOUGH = 0.4  # share of a moment in which somebody has to speak
 _WRONG = 24  # wrong sounds that the agreement is held against
 _APART = 2 * REACH + 5  # frames by which sound is moved to be wrong
@@ -121,25 +122,49 @@ def coherence(pieces: Sequence[Piece]) -> Coherence | None:
     chance = sum(w * p.wrong() for w, p in zip(weight, spoken, strict=True)).max(axis=1)
     best = float(np.max(curve))
     surely = float(ndtr((best - chance.mean()) / max(float(chance.std(ddof=1)), 1e-9)))
-    rows = [over_time(f, p, MOMENT_S, STEP_S) for f, p in zip(every, spoken, strict=True)]
+    rows = [over_time(f, p.middles_s, p.heard) for f, p in zip(every, spoken, strict=True)]
     t_s, moments = np.concatenate([t for t, _ in rows]), np.concatenate([m for _, m in rows])
     order = np.argsort(t_s, kind="stable")
     return Coherence(np.asarray(curve), int(np.argmax(curve)) - REACH, surely, t_s[order], moments[order])
 
 
 def over_time(
-    fits: npt.NDArray[np.float64], piece: Piece, window_s: float, step_s: float
+    fits: npt.NDArray[np.float64],
+    middles_s: npt.NDArray[np.float64],
+    heard: npt.NDArray[np.bool_],
+    fps: float = FPS,
+    window_s: float = MOMENT_S,
+    step_s: float = STEP_S,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Middles float64[M] of windows in which somebody speaks enough, and their mean agreement float64[M, 31]."""
-    width, step = round(window_s * FPS), round(step_s * FPS)
+    """Middles float64[M] of windows in which somebody speaks enough, and their mean agreement float64[M, 31].
+
+    Args:
+        fits: float64[N, 31], frame by frame.
+        middles_s: when the frames are half-way over, float64[N].
+        heard: bool[N], where somebody speaks.
+    """
+    width, step = round(window_s * fps), max(1, round(step_s * fps))
     middles, rows = [], []
     for first in range(0, max(1, len(fits) - width + 1), step):
         part = slice(first, first + width)
-        heard = piece.heard[part]
-        if heard.sum() >= _ENOUGH * width:
-            middles.append(float(piece.middles_s[part].mean()))
-            rows.append(fits[part][heard].mean(axis=0))
+        if heard[part].sum() >= _ENOUGH * width:
+            middles.append(float(middles_s[part].mean()))
+            rows.append(fits[part][heard[part]].mean(axis=0))
     return np.asarray(middles, np.float64), np.asarray(rows, np.float64).reshape(-1, 2 * REACH + 1)
+
+
+def spoken_at(
+    middles_s: npt.NDArray[np.float64], times_s: npt.NDArray[np.float64], heard: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Whether speech is heard within a fifth of a second of each moment, bool[N].
+
+    Args:
+        middles_s: float64[N].
+        times_s: evenly spaced, float64[T], with ``heard`` bool[T].
+    """
+    total = np.append(0, np.cumsum(heard))
+    first, last = (np.searchsorted(times_s, middles_s + d) for d in (-_NEAR_S, _NEAR_S))
+    return np.asarray(total[last] > total[first], dtype=np.bool_)
 
 
 def worst(found: Coherence) -> tuple[SyncStretch, ...]:

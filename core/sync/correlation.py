@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -9,28 +10,27 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
-from core.sync.mouth import MouthMotion, mouth_motion
-from core.sync.speech import envelope, is_silent
-from core.sync.window import MIN_S, pick_window
+from core.sync.coherence import REACH, Coherence, spoken_at
+from core.sync.coherence import over_time as moments_of
+from core.sync.mouth import MouthMotion
+from core.sync.speech import envelope, is_silent, voiced
+from core.sync.telling import told
+from core.sync.window import MIN_S
+from core.sync.words import CORRELATION_CAVEAT
 from core.types import AudioClip, FaceTrack, Status, SyncCurve
-
-__all__ = ["METHOD", "MouthMotion", "mouth_motion", "pick_window", "sync_curve"]
 
 Series: TypeAlias = npt.NDArray[np.float64]
 
 METHOD = "correlation of mouth motion and sound energy"
 
-_MAX_LAG = 15  # frames at 25 fps: 600 ms
 _TREND_S = 1.5  # slower changes than this are taken off both sides
 _SMOOTH_S = 0.04
-_RELATED = 0.975  # confidence from which a relation is spoken of: sound of other clips reaches it one time in twenty
 _STILL = 0.04  # spread of the lips' parting speed, in eye-to-mouth distances a second, of a mouth that does not move
 _STEADY = 0.02  # spread of loudness in [0, 1] of a sound that does not vary as speech does
 _CHANCES = 199  # chance sounds that the agreement is held against
-_CAVEAT = "This compares movement with loudness; it is not a trained model."
 
 
-def sync_curve(track: FaceTrack, mouth: MouthMotion, audio: AudioClip | None) -> SyncCurve:
+def sync_curve(track: FaceTrack, mouths: Sequence[MouthMotion], audio: AudioClip | None) -> SyncCurve:
     """Agreement of mouth and sound over shifts of -600 to +600 ms; a positive offset means that the sound lags.
 
     ``agreement`` is the mean of three correlations in [-1, 1]: how far the lips are apart with how loud it is, how fast
@@ -39,48 +39,77 @@ def sync_curve(track: FaceTrack, mouth: MouthMotion, audio: AudioClip | None) ->
     of the same spectrum but random timing (phase-randomised surrogates, Theiler et al., 1992, Physica D 58) reaches as
     high a best agreement as the true sound does. It says that there is a relation, not that the face is real: fakes
     that are driven by sound follow it well.
+
+    Args:
+        track: the person.
+        mouths: of one or more windows at the same rate; they count by how long the face is seen in them.
+        audio: the sound of the whole medium.
     """
     if audio is None or is_silent(audio):
         reason = "There is no sound to compare the lips with." if audio is None else "The sound is silent."
         return _not_applicable(track, reason)
-    if mouth.seen_s < MIN_S:
+    seen = [mouth for mouth in mouths if mouth.seen_s >= MIN_S]
+    if not seen:
         return _not_applicable(
             track, f"The face is seen for less than {MIN_S} seconds, too short to compare with sound."
         )
-    if float(np.nanstd(mouth.opening)) < _STILL:
+    moving = [mouth for mouth in seen if float(np.nanstd(mouth.opening)) >= _STILL]
+    if not moving:
         return _not_applicable(track, "The mouth does not move enough to compare it with the sound.")
-    lips, sound = _lips(mouth), _sound(audio, mouth)
-    if not np.isfinite(sound[0]).any() or float(np.nanstd(sound[0])) < _STEADY:
+    pairs = [(mouth, _lips(mouth), _sound(audio, mouth)) for mouth in moving]
+    pairs = [(m, lips, sound) for m, lips, sound in pairs if _varies(sound)]
+    if not pairs:
         return _not_applicable(track, "The sound is silent or too even there to be compared with the lips.")
-    agreement = _agreement(lips, sound)
-    best = int(np.argmax(agreement))
-    confidence = _confidence(float(agreement[best]), lips, sound)
-    step_ms = 1000.0 / mouth.fps
-    offsets = (np.arange(len(agreement)) - _MAX_LAG) * step_ms
-    return SyncCurve(
-        method=METHOD,
-        status=Status.OK,
-        summary=_summary(float(offsets[best]), step_ms, confidence),
-        track_id=track.id,
-        offset_ms=tuple(float(v) for v in offsets),
-        agreement=tuple(float(v) for v in agreement),
-        best_offset_ms=float(offsets[best]),
-        confidence=confidence,
-    )
+    found = _together(pairs, audio)
+    return told(found, METHOD, track.id, pairs[0][0].fps, CORRELATION_CAVEAT)
 
 
 def _not_applicable(track: FaceTrack, reason: str) -> SyncCurve:
     return SyncCurve(METHOD, Status.NOT_APPLICABLE, reason, track_id=track.id)
 
 
-def _summary(offset_ms: float, step_ms: float, confidence: float) -> str:
-    if confidence < _RELATED:
-        return f"No relation between lips and sound was found; that alone is no proof of a fake. {_CAVEAT}"
-    if abs(offset_ms) < step_ms / 2:
-        return f"Sound and lips move together, without a shift. {_CAVEAT}"
-    if offset_ms > 0:
-        return f"The sound follows the lips by {offset_ms:.0f} ms. {_CAVEAT}"
-    return f"The sound comes {-offset_ms:.0f} ms before the lips. {_CAVEAT}"
+def _varies(sound: Series) -> bool:
+    return bool(np.isfinite(sound[0]).any() and float(np.nanstd(sound[0])) >= _STEADY)
+
+
+def _together(pairs: Sequence[tuple[MouthMotion, Series, Series]], audio: AudioClip) -> Coherence:
+    """What all windows say, weighted by how long the face is seen in each."""
+    weight = np.array([mouth.seen_s for mouth, _, _ in pairs])
+    weight = weight / weight.sum()
+    curves, chances = [], []
+    for seed, (_, lips, sound) in enumerate(pairs):
+        curves.append(weight[seed] * _agreement(lips, sound))
+        chances.append(weight[seed] * _agreement(lips, _scrambled(sound, seed)))
+    curve, chance = np.sum(curves, axis=0), np.sum(chances, axis=0).max(axis=-1)
+    best = float(curve.max())
+    times, heard = voiced(audio)
+    rows = [
+        moments_of(_products(lips, sound), mouth.t_s, spoken_at(mouth.t_s, times, heard), mouth.fps)
+        for mouth, lips, sound in pairs
+    ]
+    t_s, moments = np.concatenate([t for t, _ in rows]), np.concatenate([m for _, m in rows])
+    order = np.argsort(t_s, kind="stable")
+    return Coherence(
+        curve=curve,
+        lag=int(np.argmax(curve)) - REACH,
+        confidence=float(1.0 - (1 + (chance >= best).sum()) / (1 + _CHANCES)),
+        t_s=t_s[order],
+        moments=moments[order],
+    )
+
+
+def _products(lips: Series, sound: Series) -> Series:
+    """The part that each moment has in the mean correlation, float64[N, 2 * lag + 1]; 0 where something is missing."""
+    total = np.zeros((lips.shape[1], 2 * REACH + 1))
+    for row in range(len(lips)):
+        a, b = (_standard(values) for values in (lips[row], sound[row]))
+        total += a[:, None] * sliding_window_view(b, 2 * REACH + 1)
+    return total / len(lips)
+
+
+def _standard(values: Series) -> Series:
+    spread = float(np.nanstd(values))
+    return np.where(np.isfinite(values), (values - np.nanmean(values)) / max(spread, 1e-9), 0.0)
 
 
 def _lips(mouth: MouthMotion) -> Series:
@@ -92,12 +121,12 @@ def _lips(mouth: MouthMotion) -> Series:
 
 
 def _sound(audio: AudioClip, mouth: MouthMotion) -> Series:
-    """Loudness, its rise and the size of its change float64[3, N + 2 * lag], on the mouth's times and ``_MAX_LAG``
+    """Loudness, its rise and the size of its change float64[3, N + 2 * lag], on the mouth's times and ``REACH``
     frames beyond on both sides; NaN where there is no recording."""
     times, loudness = envelope(audio)
     rate = 1.0 / float(times[1] - times[0]) if len(times) > 1 else 100.0
     rise = np.gradient(gaussian_filter1d(loudness, _SMOOTH_S * rate)) * rate if len(loudness) > 1 else loudness * 0.0
-    pad = np.arange(1, _MAX_LAG + 1) / mouth.fps
+    pad = np.arange(1, REACH + 1) / mouth.fps
     wanted = np.concatenate([mouth.t_s[0] - pad[::-1], mouth.t_s, mouth.t_s[-1] + pad])
     rows = [_binned(times, row, wanted, 1.0 / mouth.fps) for row in (loudness, rise, np.abs(rise))]
     return np.stack([_level(rows[0], mouth.fps), rows[1], _level(rows[2], mouth.fps)])
@@ -152,17 +181,11 @@ def _correlations(values: Series, sound: Series) -> Series:
     return np.where(enough, together / np.sqrt(np.where(enough, spread, 1.0)), 0.0)
 
 
-def _confidence(best: float, lips: Series, sound: Series) -> float:
-    """Share of chance sounds whose best agreement stays below ``best``, counting the true one against."""
-    chance = _agreement(lips, _scrambled(sound)).max(axis=-1)
-    return float(1.0 - (1 + (chance >= best).sum()) / (1 + _CHANCES))
-
-
-def _scrambled(sound: Series) -> Series:
+def _scrambled(sound: Series, seed: int) -> Series:
     """``_CHANCES`` sounds with the same spectra and the same relation between their rows, but at random times: one
     random phase a frequency is added to all rows. float64[chances, 3, M]."""
     known = np.isfinite(sound)
     spectrum = np.fft.rfft(np.where(known, sound, 0.0), axis=-1)
-    phases = np.random.default_rng(0).random((_CHANCES, 1, spectrum.shape[-1]))
+    phases = np.random.default_rng(seed).random((_CHANCES, 1, spectrum.shape[-1]))
     turned = np.fft.irfft(spectrum * np.exp(2j * np.pi * phases), n=sound.shape[-1], axis=-1)
     return np.where(known, turned, np.nan)

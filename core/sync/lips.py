@@ -15,31 +15,49 @@ from core.faces.steady import smoothed
 from core.sync.mouth import MouthMotion
 from core.types import Frame
 
-SIDE = 64
 FPS = 25.0
-# The square of the five-point template of 112 px that is cut: from the tip of the nose to the chin.
-_LEFT, _TOP, _WIDTH = 34.0, 71.9, 44.0
 _LONGEST_S = 0.3  # a frame further from its place than this does not stand there
 _SIGMA_S = 0.25
 
 Grey = npt.NDArray[np.uint8]
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which square of the five-point template of 112 px is cut (left, top and width there), and how many px wide."""
+
+    left: float
+    top: float
+    width: float
+    side: int
+    grey: bool = True
+
+    def layout(self) -> npt.NDArray[np.float64]:
+        """Where eyes, nose and corners of the mouth lie in a crop, float64[5, 2] px; they may lie outside."""
+        return (template(112, 1.0).astype(np.float64) - (self.left, self.top)) * (self.side / self.width)
+
+    def with_margin(self, px: int) -> View:
+        """The same at the same scale, ``px`` wider on each side."""
+        more = px * self.width / self.side
+        return View(self.left - more, self.top - more, self.width + 2 * more, self.side + 2 * px, self.grey)
+
+
+MOUTH = View(34.0, 71.9, 44.0, 64)
+"""From the tip of the nose to the chin."""
+FACE = View(-21.0, 10.0, 154.0, 224, grey=False)
+"""The face as SyncNet sees it (:mod:`core.sync.crops`)."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Lips:
-    """``crops`` uint8[N, S, S] are grey mouths without a gap, one every 40 ms; the first is shown from ``start_s``
-    seconds of the medium's clock on. S is 64 px and the margin on both sides."""
+    """``crops`` uint8[N, S, S] (or [N, S, S, 3] RGB) follow each other without a gap, one every 40 ms; the first is
+    shown from ``start_s`` seconds of the medium's clock on."""
 
     crops: Grey
     start_s: float
 
 
-def layout(margin: int = 0) -> npt.NDArray[np.float64]:
-    """Where eyes, nose and corners of the mouth lie in a crop, float64[5, 2] px; the eyes lie above it."""
-    return (template(112, 1.0).astype(np.float64) - (_LEFT, _TOP)) * (SIDE / _WIDTH) + margin
-
-
-def cut_lips(frames: Sequence[Frame], mouth: MouthMotion, margin: int = 0) -> list[Lips]:
+def cut_lips(frames: Sequence[Frame], mouth: MouthMotion, view: View = MOUTH) -> list[Lips]:
     """The mouth wherever it was followed in frames of one window; a new piece begins after each gap.
 
     Any frame rate is brought to 25 Hz by time stamps: at each place stands the frame whose time on screen has its
@@ -47,11 +65,11 @@ def cut_lips(frames: Sequence[Frame], mouth: MouthMotion, margin: int = 0) -> li
 
     Args:
         frames: those of which ``mouth`` was measured.
-        margin: px more on each side.
+        view: what of the face is cut.
     """
     places = {t: i for i, t in enumerate(mouth.shown_s.tolist())}
     shots = [(frame, places[frame.t_s]) for frame in frames if frame.t_s in places]
-    return [_cut(run, mouth, margin) for run in _runs(shots) if len(run) > 1]
+    return [_cut(run, mouth, view) for run in _runs(shots) if len(run) > 1]
 
 
 def _runs(shots: Sequence[tuple[Frame, int]]) -> Iterator[list[tuple[Frame, int]]]:
@@ -65,11 +83,11 @@ def _runs(shots: Sequence[tuple[Frame, int]]) -> Iterator[list[tuple[Frame, int]
         yield run
 
 
-def _cut(run: Sequence[tuple[Frame, int]], mouth: MouthMotion, margin: int) -> Lips:
+def _cut(run: Sequence[tuple[Frame, int]], mouth: MouthMotion, view: View) -> Lips:
     times = np.asarray([frame.t_s for frame, _ in run])
     points = smoothed(mouth.landmarks[[place for _, place in run]], times, _SIGMA_S)
-    target, side = layout(margin), SIDE + 2 * margin
-    shown = [_grey(frame, similarity(face, target), side) for (frame, _), face in zip(run, points, strict=True)]
+    target = view.layout()
+    shown = [_seen(frame, similarity(face, target), view) for (frame, _), face in zip(run, points, strict=True)]
     return Lips(np.stack([shown[i] for i in on_grid(times)]), float(times[0]))
 
 
@@ -82,5 +100,6 @@ def on_grid(times_s: npt.NDArray[np.float64]) -> list[int]:
     return [int(np.argmin(np.abs(middles - t))) for t in wanted]
 
 
-def _grey(frame: Frame, matrix: npt.NDArray[np.float64], side: int) -> Any:
-    return cv2.cvtColor(warp(frame.rgb, matrix, side, reflect=True), cv2.COLOR_RGB2GRAY)
+def _seen(frame: Frame, matrix: npt.NDArray[np.float64], view: View) -> Any:
+    crop = warp(frame.rgb, matrix, view.side, reflect=True)
+    return cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) if view.grey else crop

@@ -18,24 +18,29 @@ _ALONE_S = 4.0  # how long a face seen in a single frame is taken to be there, b
 _STEP_S = 0.5
 
 
-def pick_window(track: FaceTrack, audio: AudioClip, max_s: float = 8.0) -> tuple[float, float] | None:
-    """The stretch (start, end) in seconds, at most ``max_s`` long, in which this person is best seen and most is heard.
+def pick_windows(
+    track: FaceTrack, audio: AudioClip, most: int = 1, max_s: float = 8.0
+) -> tuple[tuple[float, float], ...]:
+    """At most ``most`` stretches (start, end) in seconds, each at most ``max_s`` long, in which this person is best
+    seen and most is heard; the best first. They do not overlap.
 
-    Between sampled frames a face is taken to stay where both neighbours show it. None where no stretch of at least
+    Between sampled frames a face is taken to stay where both neighbours show it. Empty where no stretch of at least
     two and a half seconds has the face and, for a fifth of its time, sound.
     """
     times, heard = voiced(audio)
     if not heard.any():
-        return None
-    best: tuple[float, tuple[float, float]] | None = None
+        return ()
+    spans = []
     for start_s, end_s in _stays(track):
         start_s, end_s = max(start_s, audio.start_s, 0.0), min(end_s, audio.start_s + audio.duration_s)
-        for first in np.arange(start_s, max(end_s - max_s, start_s) + _STEP_S / 2, _STEP_S):
+        for first in np.arange(start_s, max(end_s - MIN_S, start_s) + _STEP_S / 2, _STEP_S):
             span = (float(first), float(min(first + max_s, end_s)))
-            worth = _worth(span, track, times, heard)
-            if worth > 0 and (best is None or worth > best[0] + 1e-9):
-                best = (worth, span)
-    return best[1] if best else None
+            spans.append((_worth(span, track, times, heard), span))
+    picked: list[tuple[float, float]] = []
+    for worth, span in sorted(spans, key=lambda item: (-round(item[0], 6), item[1])):
+        if worth > 0 and len(picked) < most and all(span[1] <= p[0] or span[0] >= p[1] for p in picked):
+            picked.append(span)
+    return tuple(picked)
 
 
 def _worth(span: tuple[float, float], track: FaceTrack, times: Series, heard: npt.NDArray[np.bool_]) -> float:

@@ -16,6 +16,7 @@ _MODULES = {
     "clip": "core.training.clip_commands",
     "embedding": "core.training.clip_commands",
     "audio": "core.training.audio_commands",
+    "lip-sync": "core.training.lip_sync_commands",
 }
 
 

@@ -11,9 +11,10 @@ import pytest
 from core.faces.detect import FaceFinder
 from core.faces.track import track
 from core.settings import FaceSettings
-from core.sync.correlation import METHOD, mouth_motion, pick_window, sync_curve
-from core.sync.mouth import MouthMotion
+from core.sync.correlation import METHOD, sync_curve
+from core.sync.mouth import MouthMotion, mouth_motion
 from core.sync.speech import envelope, voiced
+from core.sync.window import pick_windows
 from core.types import AudioClip, Face, FaceQuality, FaceTrack, Frame, Status
 from tests.media import RGB, SOUND_HZ, head, loudness, meadow, speaking, talking, voice
 
@@ -53,50 +54,50 @@ def sound(offset_ms: float = 0.0, seed: int = 0, start_s: float = 0.0) -> AudioC
 @pytest.mark.parametrize("offset_ms", [-400, -200, -80, 0, 80, 200, 400])
 def test_the_shift_is_found_with_its_sign(speaker, offset_ms):
     _, who, mouth = speaker
-    curve = sync_curve(who, mouth, sound(offset_ms))
+    curve = sync_curve(who, [mouth], sound(offset_ms))
     assert curve.status is Status.OK
     assert curve.best_offset_ms == pytest.approx(offset_ms, abs=40)
     assert curve.confidence is not None
     assert curve.confidence >= 0.975
     assert curve.track_id == who.id
-    word = "follows" if offset_ms > 40 else "before" if offset_ms < -40 else ""
+    word = "follows picture" if offset_ms > 40 else "leads picture" if offset_ms < -40 else ""
     assert word in curve.summary
 
 
 def test_a_voice_is_as_good_as_a_whisper(speaker):
     _, who, mouth = speaker
-    curve = sync_curve(who, mouth, AudioClip(voice(SECONDS, SOUND_HZ, 0, 160.0), SOUND_HZ))
+    curve = sync_curve(who, [mouth], AudioClip(voice(SECONDS, SOUND_HZ, 0, 160.0), SOUND_HZ))
     assert curve.best_offset_ms == pytest.approx(160, abs=40)
 
 
 def test_the_curve_is_whole(speaker):
     _, who, mouth = speaker
-    curve = sync_curve(who, mouth, sound())
+    curve = sync_curve(who, [mouth], sound())
     assert curve.method == METHOD
     assert curve.offset_ms == tuple(float(v) for v in range(-600, 601, 40))
     assert len(curve.agreement) == 31
     assert all(-1 <= v <= 1 for v in curve.agreement)
     assert curve.agreement[curve.offset_ms.index(curve.best_offset_ms or 0.0)] == max(curve.agreement)
     assert "not a trained model" in curve.summary
-    assert sync_curve(who, mouth, sound()) == curve
+    assert sync_curve(who, [mouth], sound()) == curve
 
 
 def test_a_sound_track_that_begins_later_lags(speaker):
     _, who, mouth = speaker
-    curve = sync_curve(who, mouth, sound(start_s=0.24))
+    curve = sync_curve(who, [mouth], sound(start_s=0.24))
     assert curve.best_offset_ms == pytest.approx(240, abs=40)
 
 
 def test_the_clock_need_not_begin_at_zero(finder):
     frames = shots(list(talking(4.0, FPS, SIZE)), start_s=100.0)
     who = person(finder, frames)
-    curve = sync_curve(who, mouth_motion(frames, who), AudioClip(voice(4.0, SOUND_HZ), SOUND_HZ, 100.0))
+    curve = sync_curve(who, [mouth_motion(frames, who)], AudioClip(voice(4.0, SOUND_HZ), SOUND_HZ, 100.0))
     assert curve.best_offset_ms == pytest.approx(0, abs=40)
 
 
 def test_sound_of_somebody_else_is_not_called_related(speaker):
     _, who, mouth = speaker
-    curves = [sync_curve(who, mouth, sound(seed=seed)) for seed in range(1, 11)]
+    curves = [sync_curve(who, [mouth], sound(seed=seed)) for seed in range(1, 11)]
     unrelated = [c for c in curves if "no proof" in c.summary]
     assert len(unrelated) >= 7
     assert all(c.confidence is not None and c.confidence < 0.975 for c in unrelated)
@@ -113,7 +114,7 @@ def test_other_frame_rates(finder, fps):
     mouth = mouth_motion(frames, who)
     assert mouth.fps == 25
     assert np.diff(mouth.t_s) == pytest.approx(0.04)
-    assert sync_curve(who, mouth, sound(120)).best_offset_ms == pytest.approx(120, abs=40)
+    assert sync_curve(who, [mouth], sound(120)).best_offset_ms == pytest.approx(120, abs=40)
 
 
 def test_a_variable_frame_rate(finder):
@@ -123,7 +124,7 @@ def test_a_variable_frame_rate(finder):
     pictures = [speaking(head(SIZE), float(o), 0.3) for o in loudness(middles)]
     frames = [Frame(i, float(t), rgb) for i, (t, rgb) in enumerate(zip(times, pictures, strict=True))]
     who = person(finder, frames, every=20)
-    assert sync_curve(who, mouth_motion(frames, who), sound(-120)).best_offset_ms == pytest.approx(-120, abs=40)
+    assert sync_curve(who, [mouth_motion(frames, who)], sound(-120)).best_offset_ms == pytest.approx(-120, abs=40)
 
 
 def test_one_sampled_frame_in_the_middle_is_enough(finder, speaker):
@@ -131,7 +132,7 @@ def test_one_sampled_frame_in_the_middle_is_enough(finder, speaker):
     who = person(finder, frames[70:], every=1000)
     mouth = mouth_motion(frames, who)
     assert mouth.seen_s == pytest.approx(whole.seen_s, abs=0.2)
-    assert sync_curve(who, mouth, sound(-160)).best_offset_ms == pytest.approx(-160, abs=40)
+    assert sync_curve(who, [mouth], sound(-160)).best_offset_ms == pytest.approx(-160, abs=40)
 
 
 def test_head_motion_is_not_mouth_motion(finder):
@@ -162,7 +163,7 @@ def test_a_still_mouth_is_not_applicable(finder):
     pictures = [np.clip(head(SIZE) + noise.normal(0, 2, (SIZE, SIZE, 3)), 0, 255).astype(np.uint8) for _ in range(90)]
     frames = shots(pictures)
     who = person(finder, frames)
-    curve = sync_curve(who, mouth_motion(frames, who), sound())
+    curve = sync_curve(who, [mouth_motion(frames, who)], sound())
     assert curve.status is Status.NOT_APPLICABLE
     assert "does not move" in curve.summary
 
@@ -185,7 +186,7 @@ def steady_tone() -> AudioClip:
 )
 def test_sound_that_says_nothing_is_not_applicable(speaker, audio, reason):
     _, who, mouth = speaker
-    curve = sync_curve(who, mouth, audio)
+    curve = sync_curve(who, [mouth], audio)
     assert curve.status is Status.NOT_APPLICABLE
     assert reason in curve.summary
     assert curve.best_offset_ms is None
@@ -197,7 +198,7 @@ def test_a_face_seen_too_briefly_or_never_is_not_applicable(speaker):
     frames, who, _ = speaker
     elsewhere = FaceTrack(9, (0,), (50.0,), who.faces[:1], who.quality[:1])
     for mouth in (mouth_motion(frames[:40], who), mouth_motion(frames, elsewhere), mouth_motion([], who)):
-        curve = sync_curve(who, mouth, sound())
+        curve = sync_curve(who, [mouth], sound())
         assert curve.status is Status.NOT_APPLICABLE
         assert "too short" in curve.summary
 
@@ -219,7 +220,7 @@ def sound_between(start_s: float, end_s: float, total_s: float) -> AudioClip:
 
 
 def test_the_window_lies_where_somebody_speaks():
-    window = pick_window(stay([float(i) for i in range(30)]), sound_between(18, 26, 30))
+    (window,) = pick_windows(stay([float(i) for i in range(30)]), sound_between(18, 26, 30))
     assert window is not None
     start_s, end_s = window
     assert end_s - start_s <= 8
@@ -228,23 +229,23 @@ def test_the_window_lies_where_somebody_speaks():
 
 def test_the_window_lies_where_the_face_is():
     times, places = [0.0, 1.0, 12.0, 13.0, 14.0, 15.0, 16.0], [0, 1, 12, 13, 14, 15, 16]
-    window = pick_window(stay(times, places), sound_between(0, 30, 30))
+    (window,) = pick_windows(stay(times, places), sound_between(0, 30, 30))
     assert window is not None
     assert window[0] >= 11.4
     assert window[1] <= 16.6
 
 
 def test_sparse_sightings_still_give_a_window_round_one():
-    window = pick_window(stay([10.0, 70.0, 130.0]), sound_between(66, 74, 140))
+    (window,) = pick_windows(stay([10.0, 70.0, 130.0]), sound_between(66, 74, 140))
     assert window is not None
     assert window[0] <= 70 <= window[1]
     assert window[1] - window[0] == pytest.approx(8, abs=0.01)
 
 
 def test_no_window_without_speech_or_with_the_face_gone():
-    assert pick_window(stay([0.0, 1.0, 2.0, 3.0, 4.0]), AudioClip(np.zeros(80_000, np.float32), SOUND_HZ)) is None
-    assert pick_window(stay([0.0, 0.5]), sound_between(0, 10, 10)) is None
-    assert pick_window(stay([50.0, 51.0, 52.0, 53.0]), sound_between(0, 10, 10)) is None
+    assert not pick_windows(stay([0.0, 1.0, 2.0, 3.0, 4.0]), AudioClip(np.zeros(80_000, np.float32), SOUND_HZ))
+    assert not pick_windows(stay([0.0, 0.5]), sound_between(0, 10, 10))
+    assert not pick_windows(stay([50.0, 51.0, 52.0, 53.0]), sound_between(0, 10, 10))
 
 
 def test_loudness_follows_the_voice_and_its_clock():

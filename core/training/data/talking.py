@@ -20,10 +20,10 @@ from core.runtime.pool import shared_pool
 from core.settings import Sampling, Settings
 from core.stages.context import Context
 from core.stages.finding import find_people
-from core.sync.lips import Lips, cut_lips
-from core.sync.mouth import mouth_motion
+from core.sync.lips import FPS, MOUTH, Lips, cut_lips
+from core.sync.mouth import MouthMotion, mouth_motion
 from core.training.data.manifest import Item
-from core.types import AudioClip, FaceTrack
+from core.types import PCM, AudioClip, Frame
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +38,15 @@ _SHORTEST = 25
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Talk:
-    """One person who talks: pieces of mouths uint8[N, 80, 80] at 25 Hz, and the sound of the whole file."""
+    """One person who talks: pieces of mouths uint8[N, 80, 80] at 25 Hz, how the mouth moves in each window, and the
+    sound of the whole file."""
 
     item: Item
     pieces: tuple[Lips, ...]
+    motions: tuple[MouthMotion, ...]
     audio: AudioClip
 
-    def heard(self, start_s: float, frames: int) -> np.ndarray:
+    def heard(self, start_s: float, frames: int) -> PCM:
         """Sound float32[frames * 640] from ``start_s`` seconds on; silence where nothing was recorded."""
         first = round((start_s - self.audio.start_s) * SR_HZ)
         count = frames * SR_HZ // 25
@@ -79,40 +81,43 @@ def build(root: Path, items: Sequence[Item], store: Path, settings: Settings) ->
     return talks
 
 
-def _cut(path: Path, context: Context) -> tuple[list[Lips], AudioClip]:
+def _cut(path: Path, context: Context) -> tuple[list[Lips], list[MouthMotion], AudioClip]:
     nothing = AudioClip(np.zeros(0, np.float32), SR_HZ)
     try:
         limits = context.settings.limits
         ref = identify(path, limits)
         info = probe(ref, limits)
         if not info.has_audio:
-            return [], nothing
+            return [], [], nothing
         audio, _ = read_audio(ref, info, limits)
         length = min(info.duration_s or LONGEST_S, LONGEST_S)
         sampling = Sampling(strategy="uniform", frames=round(max(8, _LOOKS_A_SECOND * (info.duration_s or length))))
         people, _ = find_people(read_frames(ref, info, sampling, limits=limits)[0], context)
         if not people:
-            return [], nothing
+            return [], [], nothing
         person = max(people, key=lambda t: len(t.t_s))
-        pieces: list[Lips] = []
+        pieces, motions = list[Lips](), list[MouthMotion]()
         for start_s in np.arange(0.0, length, _WINDOW_S).tolist():
             frames = read_window(ref, info, start_s, min(start_s + _WINDOW_S, length), limits=limits)
-            pieces += _mouths(frames, person)
-        return pieces, audio
+            motions.append(mouth_motion(frames, person))
+            pieces += _mouths(frames, motions[-1])
+        return pieces, motions, audio
     except WorkbenchError as exc:
         log.warning("%s: %s", path.name, exc)
-        return [], nothing
+        return [], [], nothing
 
 
-def _mouths(frames: list, person: FaceTrack) -> list[Lips]:  # type: ignore[type-arg]
-    return [p for p in cut_lips(frames, mouth_motion(frames, person), MARGIN) if len(p.crops) >= _SHORTEST]
+def _mouths(frames: Sequence[Frame], mouth: MouthMotion) -> list[Lips]:
+    pieces = cut_lips(frames, mouth, MOUTH.with_margin(MARGIN))
+    return [piece for piece in pieces if len(piece.crops) >= _SHORTEST]
 
 
-def _write(path: Path, pieces: Sequence[Lips], audio: AudioClip) -> None:
+def _write(path: Path, pieces: Sequence[Lips], motions: Sequence[MouthMotion], audio: AudioClip) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part.npz")
-    facts = {"starts_s": [p.start_s for p in pieces], "audio_s": audio.start_s}
+    facts = {"starts_s": [p.start_s for p in pieces], "audio_s": audio.start_s, "motions": len(motions)}
     arrays = {f"p{i}": piece.crops for i, piece in enumerate(pieces)}
+    arrays |= {f"m{i}": np.stack([m.t_s, m.motion, m.opening]) for i, m in enumerate(motions)}
     blob = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     np.savez(part, facts=blob, pcm=audio.pcm, **arrays)  # type: ignore[arg-type]
     part.replace(path)
@@ -122,4 +127,6 @@ def _read(path: Path, item: Item) -> Talk:
     with np.load(path, allow_pickle=False) as file:
         facts = json.loads(file["facts"].tobytes())
         pieces = tuple(Lips(file[f"p{i}"], start) for i, start in enumerate(facts["starts_s"]))
-        return Talk(item, pieces, AudioClip(file["pcm"], SR_HZ, facts["audio_s"]))
+        rows = [file[f"m{i}"] for i in range(facts["motions"])]
+        motions = tuple(MouthMotion(t_s, motion, opening, FPS) for t_s, motion, opening in rows)
+        return Talk(item, pieces, motions, AudioClip(file["pcm"], SR_HZ, facts["audio_s"]))
