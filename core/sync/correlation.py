@@ -25,7 +25,6 @@ METHOD = "correlation of mouth motion and sound energy"
 
 _TREND_S = 1.5  # slower changes than this are taken off both sides
 _SMOOTH_S = 0.04
-_STILL = 0.04  # spread of the lips' parting speed, in eye-to-mouth distances a second, of a mouth that does not move
 _STEADY = 0.02  # spread of loudness in [0, 1] of a sound that does not vary as speech does
 _CHANCES = 199  # chance sounds that the agreement is held against
 
@@ -53,15 +52,20 @@ def sync_curve(track: FaceTrack, mouths: Sequence[MouthMotion], audio: AudioClip
         return _not_applicable(
             track, f"The face is seen for less than {MIN_S} seconds, too short to compare with sound."
         )
-    moving = [mouth for mouth in seen if float(np.nanstd(mouth.opening)) >= _STILL]
+    moving = [mouth for mouth in seen if mouth.moves]
     if not moving:
         return _not_applicable(track, "The mouth does not move enough to compare it with the sound.")
-    pairs = [(mouth, _lips(mouth), _sound(audio, mouth)) for mouth in moving]
-    pairs = [(m, lips, sound) for m, lips, sound in pairs if _varies(sound)]
-    if not pairs:
+    found = coherence_of(moving, audio)
+    if found is None:
         return _not_applicable(track, "The sound is silent or too even there to be compared with the lips.")
-    found = _together(pairs, audio)
-    return told(found, METHOD, track.id, pairs[0][0].fps, CORRELATION_CAVEAT)
+    return told(found, METHOD, track.id, moving[0].fps, CORRELATION_CAVEAT)
+
+
+def coherence_of(mouths: Sequence[MouthMotion], audio: AudioClip) -> Coherence | None:
+    """What windows of one person say together; None where the sound does not vary in any of them."""
+    pairs = [(mouth, _lips(mouth), _sound(audio, mouth)) for mouth in mouths]
+    pairs = [(mouth, lips, sound) for mouth, lips, sound in pairs if _varies(sound)]
+    return _together(pairs, audio) if pairs else None
 
 
 def _not_applicable(track: FaceTrack, reason: str) -> SyncCurve:

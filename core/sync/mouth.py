@@ -26,6 +26,7 @@ _RIGID = (slice(18, 64, 3), slice(20, 92, 3))  # brows to nose: moves with the h
 _MOUTH = (slice(66, 106, 2), slice(36, 76, 2))
 _UPPER_LIP = (slice(62, 74), slice(46, 66))
 _LOWER_LIP = (slice(84, 104), slice(44, 68))
+_STILL = 0.04  # spread of the lips' parting speed, in eye-to-mouth distances a second, of a mouth that does not move
 _KEPT = 0.55  # correlation with the last sure sight of the face below which it is lost
 _MAX_STEP_S = 0.25  # frames further apart show no motion
 _MIN_STEP_S = 1e-4
@@ -49,6 +50,11 @@ class MouthMotion:
     @property
     def seen_s(self) -> float:
         return float(np.isfinite(self.motion).sum() / self.fps)
+
+    @property
+    def moves(self) -> bool:
+        """Whether the lips part and close enough for somebody who speaks."""
+        return bool(np.isfinite(self.opening).any()) and float(np.nanstd(self.opening)) >= _STILL
 
 
 @dataclass(frozen=True, slots=True)

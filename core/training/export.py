@@ -61,15 +61,10 @@ def ship_weights(
     if not best.is_file():
         raise WeightsMissingError(f"There are no trained weights in {run}.", hint="Train first.")
     target = weights / f"{config.id}.safetensors"
-    weights.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(".part")
-    save_file(half(load_file(best)), part)
-    part.replace(target)
-    target.chmod(0o644)
-    log.info("exported %s: %d bytes", target.name, target.stat().st_size)
+    sha256 = write_half(best, target)
     return WeightsSpec(
         file=target.name,
-        sha256=hashlib.sha256(target.read_bytes()).hexdigest(),
+        sha256=sha256,
         size_bytes=target.stat().st_size,
         licence=licence,
         trained_on=_trained_on(config, _json(run / "data.json", {}), _json(run / "history.json", [])),
@@ -77,12 +72,23 @@ def ship_weights(
     )
 
 
+def write_half(best: Path, target: Path) -> str:
+    """Write the weights of a run as :func:`half` of them; returns the sha256."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
+    save_file(half(load_file(best)), part)
+    part.replace(target)
+    target.chmod(0o644)
+    log.info("exported %s: %d bytes", target.name, target.stat().st_size)
+    return hashlib.sha256(target.read_bytes()).hexdigest()
+
+
 def ship_card(card: Card, weights: Path = SHIPPED_WEIGHTS, card_file: Path | None = None) -> Card:
     """Write a card with its golden logit, and the manifest entry of its weights, which lie in ``weights``."""
     logit = golden_logit(card, weights / card.weights.file, GOLDEN_SEED)
     card = card.model_copy(update={"golden": Golden(seed=GOLDEN_SEED, logit=round(logit, 5))})
     write_card(card, card_file or card_path(card.id))
-    _manifest(weights, card)
+    add_to_manifest(weights, card)
     return card
 
 
@@ -131,7 +137,8 @@ def describe(rows: Sequence[CropRow], licences: dict[str, str], what: str = "cro
     return {"text": text, "crops": dict(crops), "identities": people}
 
 
-def _manifest(weights: Path, card: Card) -> None:
+def add_to_manifest(weights: Path, card: Card) -> None:
+    """Write the entry of a card's weights into ``manifest.json`` beside them."""
     path = weights / "manifest.json"
     entries = _json(path, {})
     entries[card.id] = {

@@ -1,0 +1,53 @@
+"""Networks that compare lips with the sound: P(fake) of every person who speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.registry import Card
+from core.stages.asking.answers import Answer, silent, spoken
+from core.stages.context import Context
+from core.stages.listening import leased, view_of
+from core.stages.reading import Material
+from core.stages.watching import Embedder, Watched, pieces, unheard, watched
+from core.sync.coherence import Piece, coherence
+from core.sync.votes import window_logits
+from core.sync.words import RELATED
+from core.types import AudioClip, FaceTrack, Status
+
+_NOT_CALIBRATED = "it shows its curve, but was not calibrated, so it does not vote"
+_OTHER_SPEAKS = "the sound fits the lips of another person"
+_NOTHING_SAID = "this person is not followed long enough while somebody speaks"
+
+
+def ask(card: Card, weights: Path, material: Material, tracks: Sequence[FaceTrack], context: Context) -> list[Answer]:
+    """One answer a person. Sound that leads or lags all the time counts for nothing."""
+    reason = unheard(material, tracks)
+    if reason is not None or material.audio is None:
+        return [silent(card, Status.NOT_APPLICABLE, (reason or "").rstrip(".").lower())]
+    if card.calibration is None:
+        return [silent(card, Status.UNAVAILABLE, _NOT_CALIBRATED)]
+    people = watched(material, tracks, context, view_of(card))
+    with leased(card, weights, context) as embedder:
+        known = {seen.track_id: _pieces(seen, material.audio, embedder) for seen in people}
+    fits = {who: coherence(parts) for who, parts in known.items()}
+    speakers = {who for who, found in fits.items() if found is not None and found.confidence >= RELATED}
+    return [_answer(card, seen, known[seen.track_id], speakers) for seen in people]
+
+
+def _pieces(seen: Watched, audio: AudioClip, embedder: Embedder) -> list[Piece]:
+    return pieces(seen, audio, embedder) if seen.status is Status.OK else []
+
+
+def _answer(card: Card, seen: Watched, parts: Sequence[Piece], speakers: set[int]) -> Answer:
+    if seen.status is not Status.OK:
+        return silent(card, seen.status, seen.reason, seen.track_id)
+    if not any(m.moves for m in seen.mouths):
+        return silent(card, Status.NOT_APPLICABLE, "the mouth does not move as if it spoke", seen.track_id)
+    if speakers and seen.track_id not in speakers:
+        return silent(card, Status.NOT_APPLICABLE, _OTHER_SPEAKS, seen.track_id)
+    t_s, logits = window_logits(parts)
+    if not len(logits):
+        return silent(card, Status.NOT_APPLICABLE, _NOTHING_SAID, seen.track_id)
+    return spoken(card, logits, [float(t) for t in t_s], seen.track_id)
