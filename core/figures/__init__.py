@@ -4,11 +4,28 @@ A figure takes an :class:`~core.types.Analysis` and a theme. Where there is noth
 """
 
 from core.figures.consensus import consensus_bars
+from core.figures.judged import confusion_table, judged_reliability, judged_roc
 from core.figures.quality import face_quality
+from core.figures.several import probabilities, side_by_side, verdict_counts
 from core.figures.spectrogram import sound_heat
 from core.figures.style import Theme, dark_colours
 from core.figures.sync import sync_curve
 from core.figures.timeline import timeline
 from core.figures.verdict import verdict_bar
 
-__all__ = ["Theme", "consensus_bars", "dark_colours", "face_quality", "sound_heat", "sync_curve", "timeline", "verdict_bar"]
+__all__ = [
+    "Theme",
+    "confusion_table",
+    "consensus_bars",
+    "dark_colours",
+    "face_quality",
+    "judged_reliability",
+    "judged_roc",
+    "probabilities",
+    "side_by_side",
+    "sound_heat",
+    "sync_curve",
+    "timeline",
+    "verdict_bar",
+    "verdict_counts",
+]

@@ -148,5 +148,5 @@ class Pairs(SeededPairs):
     def _input(self, seed: int, image: RGB, face: FaceCrop, change: npt.NDArray[np.float64]) -> RGB:
         """Degrade and cut: equal seeds do the same to a real and to its fake."""
         cfg, rng = self._config, np.random.default_rng(seed)
-        worn = degrade(rng, image, cfg.nuisance.strength)
-        return finish(rng, to_input(worn, face.landmarks, cfg.input, change), cfg.nuisance.finish)
+        worn = degrade(rng, image, cfg.nuisance.strength, cfg.nuisance.video)
+        return finish(rng, to_input(worn, face.landmarks, cfg.input, change), cfg.nuisance.finish, cfg.nuisance.video)

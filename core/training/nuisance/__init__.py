@@ -20,9 +20,10 @@ __all__ = [
 ]  # fmt: skip
 
 
-def degrade(rng: np.random.Generator, rgb: RGB, strength: float = 1.0) -> RGB:
-    """A random chain over uint8[H, W, 3]; ``strength`` in [0, 1] scales how likely and how hard each step is."""
-    return _compress(rng, _worn(rng, rgb, strength, rng), strength)
+def degrade(rng: np.random.Generator, rgb: RGB, strength: float = 1.0, video: float = 0.0) -> RGB:
+    """A random chain over uint8[H, W, 3]; ``strength`` in [0, 1] scales how likely and how hard each step is, ``video``
+    in [0, 1] how often the last compression is one of video frames rather than of photographs."""
+    return _compress(rng, _worn(rng, rgb, strength, rng), strength, video)
 
 
 def degrade_clip(rng: np.random.Generator, clip: RGB, strength: float = 1.0) -> RGB:
@@ -42,9 +43,9 @@ def degrade_clip(rng: np.random.Generator, clip: RGB, strength: float = 1.0) -> 
     return _stream(rng, np.stack(frames), strength)
 
 
-def finish(rng: np.random.Generator, rgb: RGB, odds: float) -> RGB:
+def finish(rng: np.random.Generator, rgb: RGB, odds: float, video: float = 0.0) -> RGB:
     """Compression at the detector's own resolution, in ``odds`` of the cases: what a small picture went through."""
-    return _compress(rng, rgb, 1.0) if rng.random() < odds else rgb
+    return _compress(rng, rgb, 1.0, video) if rng.random() < odds else rgb
 
 
 def _worn(rng: np.random.Generator, rgb: RGB, strength: float, grain: np.random.Generator) -> RGB:
@@ -83,21 +84,27 @@ def _edited(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
     return out
 
 
-def _compress(rng: np.random.Generator, rgb: RGB, strength: float) -> RGB:
-    """At most one kind; H.265 is rare because its encoder takes the longest."""
+# Up to which share of all pictures each kind of compression reaches, of photographs and of video frames: JPEG, WebP,
+# H.264, H.265 (rare, its encoder takes the longest), social media.
+_PHOTOGRAPHS = np.array([0.45, 0.57, 0.71, 0.73, 0.85])
+_FRAMES = np.array([0.35, 0.45, 0.75, 0.78, 0.90])
+
+
+def _compress(rng: np.random.Generator, rgb: RGB, strength: float, video: float) -> RGB:
+    """At most one kind."""
     out = rgb
-    kind = rng.random()
-    if kind < 0.35 * strength:
+    kind = int(np.searchsorted(strength * ((1.0 - video) * _PHOTOGRAPHS + video * _FRAMES), rng.random(), side="right"))
+    if kind == 0:
         out = jpeg(out, int(rng.integers(int(95 - 60 * strength), 98)))
         if rng.random() < 0.3:
             out = jpeg(rescale(rng, out, rng.uniform(0.6, 1.0)), int(rng.integers(50, 98)))
-    elif kind < 0.45 * strength:
+    elif kind == 1:
         out = webp(out, int(rng.integers(int(90 - 55 * strength), 96)))
-    elif kind < 0.75 * strength:
+    elif kind == 2:
         out = h264(out, int(rng.integers(18, 19 + int(18 * strength))))
-    elif kind < 0.78 * strength:
+    elif kind == 3:
         out = h265(out, int(rng.integers(20, 21 + int(16 * strength))))
-    elif kind < 0.9 * strength:
+    elif kind == 4:
         out = social(rng, out, strength)
     return out
 
