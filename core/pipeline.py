@@ -33,7 +33,7 @@ from core.weights.files import identity
 
 log = logging.getLogger(__name__)
 
-_LIBRARIES = ("torch", "timm", "av", "opencv-python-headless", "c2pa-python")
+_LIBRARIES = ("torch", "timm", "av", "opencv-python-headless", "c2pa-python", "silero-vad")
 
 
 def analyse(
@@ -122,10 +122,12 @@ def _run(key: str, ref: MediaRef, context: Context) -> Analysis:
         timelines=scored.timelines,
         frames=sampled,
         sync=sync,
+        motion=tuple(context.motion[track.id] for track in tracks if track.id in context.motion),
         warnings=material.info.warnings,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         timings=tuple(context.timings),
         provenance=provenance,
+        sound=material.sound,
     )
 
 

@@ -15,6 +15,8 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from core.facts import MotionFacts
+
 RGB: TypeAlias = npt.NDArray[np.uint8]
 PCM: TypeAlias = npt.NDArray[np.float32]
 Box: TypeAlias = tuple[float, float, float, float]
@@ -399,9 +401,11 @@ class Analysis:
     timelines: tuple[Timeline, ...]
     frames: tuple[SampledFrame, ...]
     sync: tuple[SyncCurve, ...] = ()
+    motion: tuple[MotionFacts, ...] = ()
     warnings: tuple[str, ...] = ()
     created_at: str = ""
     timings: tuple[StageTiming, ...] = ()
     environment: Environment | None = None
     provenance: Provenance | None = None
+    sound: SoundFacts | None = None
     version: int = field(default=ANALYSIS_VERSION)

@@ -29,11 +29,12 @@ _TICK_S = 1e-6
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceWindow:
     """Crops uint8[T, S, S, 3] of one face, shown at ``t_s`` float64[T] seconds, with its landmarks in px of the frames
-    (float64[T, 5, 2])."""
+    (float64[T, 5, 2]). ``fresh`` bool[T] tells where another frame is on screen than one step before."""
 
     crops: RGB
     t_s: Times
     points: Points
+    fresh: npt.NDArray[np.bool_]
 
     @property
     def middle_s(self) -> float:
@@ -102,7 +103,8 @@ def cut_window(frames: Sequence[Frame], track: FaceTrack, clip: ClipSpec, spec: 
     known_s, known = _looks(frames, moments, track, find)
     flat = known.reshape(len(known), -1)
     points = np.stack([np.interp(moments, known_s, column) for column in flat.T], axis=1).reshape(-1, 5, 2)
-    return FaceWindow(steady_crops([shot.rgb for shot in shots], points, moments, spec), moments, points)
+    fresh = np.diff([shot.t_s for shot in shots], prepend=-np.inf) > 0
+    return FaceWindow(steady_crops([shot.rgb for shot in shots], points, moments, spec), moments, points, fresh)
 
 
 def shown(frames: Sequence[Frame], moments: Times) -> list[Frame]:

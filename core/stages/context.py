@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar, cast
 
+from core.facts import MotionFacts
 from core.registry import Ensemble
 from core.runtime.pool import ModelPool
 from core.settings import Settings
@@ -32,13 +33,14 @@ _ENDS = {
 
 @dataclass(slots=True)
 class Context:
-    """State of one analysis in flight."""
+    """State of one analysis in flight. ``motion`` are facts by person that detectors of clips find on the way."""
 
     settings: Settings
     preset: Ensemble
     pool: ModelPool
     on_progress: OnProgress | None = None
     timings: list[StageTiming] = field(default_factory=list)
+    motion: dict[int, MotionFacts] = field(default_factory=dict)
     _stage: Stage = Stage.QUEUED
     _last: float = 0.0
     _kept: dict[Hashable, Any] = field(default_factory=dict)

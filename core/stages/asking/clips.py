@@ -11,7 +11,9 @@ import numpy as np
 from core.detectors.clip import WindowDetector, clip_spec, load_clip_detector
 from core.errors import WorkbenchError
 from core.faces.detect import FaceFinder, face_finder
+from core.faces.motion import motion_facts
 from core.faces.windows import FPS, FaceWindow, cut_window, starts, stays, window_s
+from core.facts import MotionFacts
 from core.media.decoding import Decoder, decoder
 from core.media.scenes import cuts
 from core.registry import Card
@@ -44,8 +46,19 @@ def _about(detector: WindowDetector, card: Card, track: FaceTrack, material: Mat
     if not windows:
         return silent(card, Status.NOT_APPLICABLE, reason, track.id)
     logits = np.concatenate([detector.logits(window.crops[None]) for window in windows])
+    context.motion[track.id] = _moves(detector, track, windows, context.motion.get(track.id))
     count = sum(len(window.t_s) for window in windows)
     return spoken(card, logits, [window.middle_s for window in windows], track.id, n=count)
+
+
+def _moves(
+    detector: WindowDetector, track: FaceTrack, windows: Sequence[FaceWindow], known: MotionFacts | None
+) -> MotionFacts:
+    """Facts of the person's motion; those with a measure of unrest are kept."""
+    if known is not None and known.unrest:
+        return known
+    parts = [detector.unrest(window.crops[None]) for window in windows]
+    return motion_facts(track, windows, [float(part[0]) for part in parts if part is not None])
 
 
 def seen_windows(
