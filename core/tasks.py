@@ -79,11 +79,7 @@ class Tasks:
                     stderr=subprocess.STDOUT,
                     stdin=subprocess.DEVNULL,
                     start_new_session=True,
-                    env={
-                        **os.environ,
-                        "UNMASK_DATA_DIR": str(self._settings.data_dir.resolve()),
-                        **(environment or {}),
-                    },
+                    env={**os.environ, **own, **(environment or {})},
                 )
             facts = {
                 "title": title,
