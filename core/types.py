@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from core.facts import MotionFacts
+from core.facts import MotionFacts, SoundFacts
 
 RGB: TypeAlias = npt.NDArray[np.uint8]
 PCM: TypeAlias = npt.NDArray[np.float32]
