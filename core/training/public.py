@@ -180,7 +180,8 @@ def put_figures(document: Path, found: Sequence[Line]) -> None:
         if told:
             figures = f"- **Measured here**: {'; '.join(told)} ([measured/public.md](measured/public.md))\n"
             section = rf"(### {re.escape(name)}\n(?:(?!\n#).)*?)- \*\*Measured here\*\*: .*?\n(?=- )"
-            text = re.sub(section, lambda match, new=figures: match[1] + new, text, flags=re.DOTALL)
+            if match := re.search(section, text, flags=re.DOTALL):
+                text = text[: match.start()] + match[1] + figures + text[match.end() :]
     document.write_text(text, encoding="utf-8")
 
 

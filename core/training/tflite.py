@@ -6,15 +6,16 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from core.errors import WeightsError
 
 _T = TypeVar("_T")
-_TYPES = {2: np.dtype("<i4"), 9: np.dtype("i1")}  # int32 and int8 of the schema
+_TYPES: dict[int, np.dtype[Any]] = {2: np.dtype("<i4"), 9: np.dtype("i1")}  # int32 and int8 of the schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class _Table:
     def tables(self, number: int) -> list[_Table]:
         return self._vector(number, 4, lambda at: _Table(self.data, _follow(self.data, at)))
 
-    def array(self, number: int, kind: np.dtype[np.generic]) -> np.ndarray:
+    def array(self, number: int, kind: np.dtype[Any]) -> npt.NDArray[Any]:
         """A vector of numbers; empty where the field is left out."""
         at = self._field(number)
         if at is None:

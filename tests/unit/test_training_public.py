@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
+from scipy.io import wavfile
 
 from core.errors import ConfigError
 from core.registry import Card, card
@@ -43,7 +43,7 @@ def collection(folder: Path) -> Path:
     folder.mkdir()
     rows = []
     for i, sound in enumerate(sounds(5, 20_000)):
-        soundfile.write(folder / f"{i}.wav", sound, 16_000)
+        wavfile.write(folder / f"{i}.wav", 16_000, sound)
         label, split = ("fake" if i % 2 else "real"), ("train" if i == 4 else "test")
         rows.append([f"{i}.wav", "audio", label, "TTS" if i % 2 else "bonafide", "s", split, f"{i}", ""])
     (folder / "broken.wav").write_bytes(b"no sound at all")
