@@ -16,6 +16,7 @@ from pages.demo.handlers import Handlers
 from pages.demo.intake import Intake, place_intake
 from pages.demo.result import Result, place_result
 from pages.demo.service import Service
+from pages.demo.visitor import place_visitor
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ def analyse_page(service: Service) -> gr.Blocks:
     do = Handlers(service, tries)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, _KEPT_S)) as page:
         gr.HTML(cards.header(_LINE), apply_default_css=False)
+        who = place_visitor(page)
         shown = gr.State(None, time_to_live=_KEPT_S)
         with gr.Row(elem_id="um-columns"):
             with gr.Column(scale=5, min_width=300, elem_id="um-intake", elem_classes="um-panel"):
@@ -42,9 +44,9 @@ def analyse_page(service: Service) -> gr.Blocks:
                 status = gr.HTML(cards.welcome(), elem_id="um-status", apply_default_css=False)
                 result = place_result()
                 answer = place_feedback()
-        _wire_run(do, intake, status, shown, result, answer)
+        _wire_run(do, (intake, who), status, shown, result, answer)
         _wire_result(do, result, shown)
-        _wire_feedback(do, answer, shown)
+        _wire_feedback(do, answer, shown, who)
         api.place(service)
     return page
 
@@ -58,7 +60,10 @@ def _examples(settings: Settings) -> tuple[Example, ...]:
         return ()
 
 
-def _wire_run(do: Handlers, intake: Intake, status: gr.HTML, shown: gr.State, result: Result, answer: Feedback) -> None:
+def _wire_run(
+    do: Handlers, asked: tuple[Intake, gr.Textbox], status: gr.HTML, shown: gr.State, result: Result, answer: Feedback
+) -> None:
+    intake, who = asked
     job = gr.State(None, time_to_live=_KEPT_S)
     begin: dict[str, Any] = {
         "fn": do.begin,
@@ -68,7 +73,7 @@ def _wire_run(do: Handlers, intake: Intake, status: gr.HTML, shown: gr.State, re
     scroll: dict[str, Any] = {"fn": None, "js": _SCROLL, **_QUICK}
     work: dict[str, Any] = {
         "fn": do.run,
-        "inputs": [intake.file, intake.preset],
+        "inputs": [intake.file, intake.preset, who],
         "outputs": [status, job, shown, intake.run, intake.stop],
         "concurrency_id": api.INFERENCE,
         "concurrency_limit": api.followers(do.settings),
@@ -104,8 +109,8 @@ def _wire_result(do: Handlers, result: Result, shown: gr.State) -> None:
         button.click(save, [shown], [result.saver], **_QUICK)
 
 
-def _wire_feedback(do: Handlers, answer: Feedback, shown: gr.State) -> None:
+def _wire_feedback(do: Handlers, answer: Feedback, shown: gr.State, who: gr.Textbox) -> None:
     said = [shown, answer.send, answer.undo, answer.note]
     answer.right.input(do.suggest, [shown, answer.right], [answer.truth], **_QUICK)
-    answer.send.click(do.send, [shown, *answer.fields], said, **_QUICK)
-    answer.undo.click(do.take_back, [shown], said, **_QUICK)
+    answer.send.click(do.send, [shown, *answer.fields, who], said, **_QUICK)
+    answer.undo.click(do.take_back, [shown, who], said, **_QUICK)

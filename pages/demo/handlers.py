@@ -32,6 +32,7 @@ from pages.demo.evidence import Shown
 from pages.demo.jobs import Job
 from pages.demo.result import filled, frame_or_reason, view
 from pages.demo.service import Service
+from pages.demo.visitor import visitor
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class Handlers:
         hidden = gr.update(visible=False)
         return [waiting, hidden, hidden, hidden, gr.update(visible=True, interactive=True)]
 
-    def run(self, path: str | None, preset: str, request: gr.Request) -> Iterator[list[Any]]:
+    def run(self, path: str | None, preset: str, request: gr.Request, tab: str = "") -> Iterator[list[Any]]:
         """(status, job, shown, run, stop) while the analysis runs and after it."""
         done = [gr.update(visible=True), gr.update(visible=False)]
         if not path:
@@ -80,7 +81,7 @@ class Handlers:
                 Path(path),
                 preset,
                 Path(path).name,
-                owner=visitor(request),
+                owner=visitor(request, tab),
                 client=client_of(request, self.settings.server.proxies),
             )
         except WorkbenchError as error:
@@ -94,17 +95,17 @@ class Handlers:
         if job.result is None:
             yield [_told(_failure(job)), None, None, *done]
             return
-        yield [self._record(job.result, request), None, Shown(job.result, Path(path)), *done]
+        yield [self._record(job.result, visitor(request, tab)), None, Shown(job.result, Path(path)), *done]
 
     def _placed(self, step: Progress, job: Job) -> Progress:
         """A step with the place in the queue while there is one."""
         place, wait_s = self._service.lanes.position(job), self._service.lanes.estimate_s(job)
         return step if place is None else replace(step, detail=wording.place_in_queue(place, wait_s))
 
-    def _record(self, analysis: Analysis, request: gr.Request) -> Any:
+    def _record(self, analysis: Analysis, owner: str) -> Any:
         """(status): keep the result in the history; if that fails, the visitor loses nothing by it."""
         try:
-            shared_store(self.settings).record(analysis, origin="demo", visitor=visitor(request))
+            shared_store(self.settings).record(analysis, origin="demo", visitor=owner)
         except StorageError as error:
             log.error("the history could not be written: %s", error)
             return _told(
@@ -195,6 +196,7 @@ class Handlers:
         comment: str,
         consent: bool,
         request: gr.Request,
+        tab: str = "",
     ) -> list[Any]:
         """(shown, send, undo, note): keep the label. What was typed stays if it could not be kept."""
         if shown is None or truth not in ("real", "fake", "unsure"):
@@ -206,7 +208,7 @@ class Handlers:
             label = shared_store(self.settings).add_label(
                 shown.analysis,
                 truth,
-                reviewer=visitor(request),
+                reviewer=visitor(request, tab),
                 agrees=None if right is None else right == "right",
                 comment=comment,
                 consent=consent,
@@ -216,21 +218,16 @@ class Handlers:
         thanks = "Thank you, your answer was saved" + (" together with the file." if consent else ".")
         return [replace(shown, label_id=label.id), *feedback.SENT, cards.note(thanks, "good")]
 
-    def take_back(self, shown: Shown | None, request: gr.Request) -> list[Any]:
+    def take_back(self, shown: Shown | None, request: gr.Request, tab: str = "") -> list[Any]:
         """(shown, send, undo, note): undo the label that was just sent."""
         if shown is None or shown.label_id is None:
             return [shown, *feedback.OPEN, ""]
         try:
-            shared_store(self.settings).undo_label(shown.label_id, reviewer=visitor(request))
+            shared_store(self.settings).undo_label(shown.label_id, reviewer=visitor(request, tab))
         except WorkbenchError as error:
             return [shown, gr.skip(), gr.skip(), cards.note(str(error), "bad")]
         note = cards.note("Your answer was taken back. You can change it and send it again.")
         return [replace(shown, label_id=None), *feedback.OPEN, note]
-
-
-def visitor(request: gr.Request) -> str:
-    """A name for the visitor of a page for as long as it is open."""
-    return f"demo-{request.session_hash or 'unknown'}"
 
 
 def _told(html: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -12,9 +13,13 @@ from core.media.decoding import warm_up_decoder
 from core.settings import Settings
 from pages.demo.about import about_page
 from pages.demo.analyse import analyse_page
+from pages.demo.batch import place_batch
 from pages.demo.chart import ASSETS
+from pages.demo.compare import place_compare
 from pages.demo.detectors import place_detectors
 from pages.demo.service import Service
+from pages.demo.visits import place_visits
+from pages.demo.webcam import place_webcam
 from pages.engine import load_analyse
 
 _QUEUE = 200
@@ -28,12 +33,18 @@ def build(service: Service) -> gr.Blocks:
     site = analyse_page(service)
     with site:
         Navbar(main_page_name="Analyse")
-    with site.route("Detectors", "/detectors"):
-        place_detectors(site, service.settings)
-        Navbar(main_page_name="Analyse")
-    with site.route("About", "/about"):
-        about_page()
-        Navbar(main_page_name="Analyse")
+    pages: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("Batch", lambda: place_batch(site, service)),
+        ("Webcam", lambda: place_webcam(service)),
+        ("Compare", lambda: place_compare(site, service)),
+        ("History", lambda: place_visits(site, service)),
+        ("Detectors", lambda: place_detectors(site, service.settings)),
+        ("About", about_page),
+    )
+    for title, place in pages:
+        with site.route(title, f"/{title.lower()}"):
+            place()
+            Navbar(main_page_name="Analyse")
     site.queue(max_size=_QUEUE, default_concurrency_limit=4)
     site.state_session_capacity = _SESSIONS
     return site
