@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.workbench import analyse, detectors, history, review
+from pages.workbench import (
+    analyse,
+    compare,
+    detectors,
+    evaluate,
+    history,
+    learning,
+    preferences,
+    review,
+    system,
+)
 from pages.workbench.common import apply_style, icon, remember_reviewer
 
 
@@ -15,13 +25,19 @@ def main() -> None:
     page = st.navigation(
         [
             st.Page(analyse.show, title="Analyse", icon=":material/biotech:", url_path="analyse", default=True),
+            st.Page(compare.show, title="Compare", icon=":material/compare:", url_path="compare"),
             st.Page(review.show, title="Review", icon=":material/rate_review:", url_path="review"),
             st.Page(history.show, title="History", icon=":material/history:", url_path="history"),
+            st.Page(evaluate.show, title="Evaluate", icon=":material/monitoring:", url_path="evaluate"),
+            st.Page(learning.show, title="Learning", icon=":material/school:", url_path="learning"),
             st.Page(detectors.show, title="Detectors", icon=":material/model_training:", url_path="detectors"),
+            st.Page(preferences.show, title="Settings", icon=":material/tune:", url_path="settings"),
+            st.Page(system.show, title="System", icon=":material/memory:", url_path="system"),
         ],
         position="top",
     )
     remember_reviewer()
+    system.log()
     page.run()
 
 

@@ -1,0 +1,76 @@
+"""System: load and memory, loaded models, and the log of each analysis."""
+
+from __future__ import annotations
+
+import json
+
+import streamlit as st
+
+from core import wording
+from core.system import RecentLog, machine, models, watch
+from pages.workbench.common import escape, settings, view
+from pages.workbench.tables import table
+
+
+@st.cache_resource
+def log() -> RecentLog:
+    """The latest log lines of this server, kept from the first call on."""
+    return watch()
+
+
+@view
+def show() -> None:
+    st.title("System")
+    _machine()
+    st.markdown("### Loaded models")
+    _models()
+    st.markdown("### Log")
+    _log()
+
+
+@st.fragment(run_every=3.0)
+def _machine() -> None:
+    now = machine(settings())
+    figures = {
+        "Processor": f"{now.cpu_load:.0%} of {now.cores} cores",
+        "Memory": f"{wording.size(now.memory_used)} of {wording.size(now.memory_total)}",
+        "This program": wording.size(now.process_bytes),
+        "Free on disk": wording.size(now.disk_free),
+    }
+    for gpu in now.gpus:
+        used = f"{wording.size(gpu.used_bytes)} of {wording.size(gpu.total_bytes)}"
+        figures[gpu.name] = f"{gpu.load:.0%}, {used}"
+    for column, (name, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
+        column.metric(name, value)
+    if not now.gpus:
+        st.caption("No graphics card with a driver was found.")
+
+
+def _models() -> None:
+    rows = [
+        {"Model": entry.key.split(":")[0], "Memory": wording.size(entry.memory_bytes), "In use": str(entry.in_use)}
+        for entry in models(settings())
+    ]
+    table(rows, "None; they are loaded with the first analysis that needs them.", "pool")
+
+
+def _log() -> None:
+    found = log().lines()
+    requests = list(dict.fromkeys(str(line["request"]) for line in reversed(found) if "request" in line))
+    chosen = st.selectbox("Analysis", ["", *requests], format_func=lambda r: r or "All", key="log-request")
+    rows = [
+        {
+            "Time": str(line["time"])[11:23],
+            "Level": str(line["level"]).lower(),
+            "Analysis": str(line.get("request", "")),
+            "Message": str(line["message"]),
+            "More": escape(", ".join(f"{k} {v}" for k, v in line.items() if k not in _COMMON)),
+        }
+        for line in log().lines(chosen)[-200:]
+    ]
+    table(rows[::-1], "Nothing was logged yet.", "log")
+    text = "\n".join(json.dumps(line, ensure_ascii=False) for line in log().lines(chosen))
+    st.download_button("Download as JSON lines", text, "unmask-log.jsonl", "application/jsonl", key="log-file")
+
+
+_COMMON = {"time", "level", "logger", "message", "request", "error"}
