@@ -38,12 +38,13 @@ def softened(kept: Kept, config: TrainConfig) -> Softened:
             raise ConfigError(f"The teacher {card.id} looks at another crop.", hint="Train both on the same input.")
     key = hashlib.sha256("".join(sorted(c.weights.sha256 for c in cards)).encode()).hexdigest()[:12]
     soft = Softened(kept, key)
-    missing = [e for e in range(kept.epochs) if not soft.file(e).is_file()]
+    needed = min(kept.epochs, config.optim.epochs)
+    missing = [e for e in range(needed) if not soft.file(e).is_file()]
     teachers = [load_detector(c, SHIPPED_WEIGHTS / c.weights.file, "cpu") for c in cards] if missing else []
     for epoch in missing:
         kept.epoch = epoch
         np.save(soft.file(epoch), _ask(teachers, kept))
-        log.info("teachers: epoch %d of %d is answered", epoch + 1, kept.epochs)
+        log.info("teachers: epoch %d of %d is answered", epoch + 1, needed)
     return soft
 
 
