@@ -9,7 +9,7 @@ from core.figures.quality import face_quality
 from core.figures.several import probabilities, side_by_side, verdict_counts
 from core.figures.spectrogram import sound_heat
 from core.figures.style import Theme, dark_colours
-from core.figures.sync import sync_curve
+from core.figures.sync import shown_curves, sync_curve, sync_over_time
 from core.figures.timeline import timeline
 from core.figures.verdict import verdict_bar
 
@@ -23,8 +23,10 @@ __all__ = [
     "judged_roc",
     "probabilities",
     "side_by_side",
+    "shown_curves",
     "sound_heat",
     "sync_curve",
+    "sync_over_time",
     "timeline",
     "verdict_bar",
     "verdict_counts",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.types import SyncStretch
+from core import wording
+from core.types import Analysis, SyncStretch
 
 RELATED = 0.975
 """Confidence from which a relation is spoken of."""
@@ -59,3 +60,29 @@ def _stretches(worst: Sequence[SyncStretch]) -> str:
         return ""
     spans = " and ".join(f"{s.start_s:.1f}–{s.end_s:.1f} s" for s in sorted(worst, key=lambda s: s.start_s))
     return f"They fit least at {spans}."
+
+
+OVER_TIME = (
+    "Below, time runs from left to right: the map shows at which shift they fit at each moment, the strip how well "
+    "they fit at the best shift of the whole. Marked stretches fit least; click a moment to see it."
+)
+
+
+def told(analysis: Analysis) -> list[str]:
+    """What each measure says of each person, a few sentences each; people are named where there are several."""
+    several = len({curve.track_id for curve in analysis.sync}) > 1
+    lines = []
+    for curve in analysis.sync:
+        who = f"{wording.person(curve.track_id)}: " if several and curve.track_id is not None else ""
+        lines.append(f"{who}{curve.summary}")
+    return list(dict.fromkeys(lines))
+
+
+def over_time(analysis: Analysis) -> str:
+    """The figure of agreement over time for those who cannot see it."""
+    spans = [
+        f"{wording.person(curve.track_id)} fits least from {part.start_s:.1f} to {part.end_s:.1f} s"
+        for curve in analysis.sync
+        for part in curve.worst
+    ]
+    return "Fit of lips and sound over time. " + ("; ".join(spans) + "." if spans else "No stretch stands out.")

@@ -60,7 +60,7 @@ def export(config_path: Path, *, out: Path) -> Card:
             sha256=sha256,
             size_bytes=target.stat().st_size,
             licence=_LICENCE,
-            trained_on=f"{text} Contrastively, against shifts of up to 0.6 s and the speech of others; no fake was used. "
+            trained_on=f"{text} Contrastively, against shifts of up to 0.6 s and the speech of others; no fake used. "
             f"{config.steps} steps of {config.batch} windows.",
             how_to_get=f"python -m core.cli train {config_path.as_posix()}",
         ),

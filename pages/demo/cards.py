@@ -13,6 +13,7 @@ from core import wording
 from core.errors import WorkbenchError
 from core.provenance import words
 from core.registry import Card
+from core.sync import words as sync_words
 from core.types import RGB, Analysis, Label, PersonResult, Progress, Provenance, Stage, Verdict
 
 _MARKS = {
@@ -154,13 +155,11 @@ def _person(row: PersonResult, driver: int | None) -> str:
 
 def sync(analysis: Analysis) -> str:
     """How to read the sync curve, and what it says here."""
-    said = "".join(f"<li>{escape(curve.summary)}</li>" for curve in analysis.sync)
+    said = "".join(f"<li>{escape(line)}</li>" for line in sync_words.told(analysis))
     methods = ", ".join(dict.fromkeys(escape(curve.method) for curve in analysis.sync))
     return (
-        '<div class="um-explain"><p>The curve shows how well lips and sound fit when the sound is shifted. A peak near '
-        "0 ms: they fit as they are. A peak elsewhere: one of them is late, often a fault of the recording. No clear "
-        "peak: dubbing, music, or a mouth hard to see. Mouths that were generated to a voice fit it well, so the "
-        f"curve does not count for the verdict.</p><ul>{said}</ul><p class=um-faint>Method: {methods}.</p></div>"
+        f'<div class="um-explain"><ul>{said}</ul><p>{escape(sync_words.READING)} {escape(sync_words.OVER_TIME)}</p>'
+        f"<p class=um-faint>Method: {methods}.</p></div>"
     )
 
 

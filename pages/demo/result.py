@@ -12,6 +12,7 @@ from core.errors import WorkbenchError
 from core.explain.choices import frame_detectors
 from core.overlays import telling_moment
 from core.settings import Settings
+from core.sync import words as sync_words
 from core.types import Analysis, MediaKind
 from pages.demo import cards, evidence
 from pages.demo.chart import ASSETS, chart, drawn
@@ -40,6 +41,7 @@ class Result:
     people: gr.HTML
     lips: gr.Column
     sync: gr.HTML
+    strip: gr.HTML
     sync_words: gr.HTML
     facts: gr.HTML
     downloads: tuple[gr.Button, ...]
@@ -54,7 +56,7 @@ class Result:
         """In the order of :func:`filled`."""
         return [
             self.column, *self.view, self.lines, self.fake, self.real, self.over_time, self.moment, self.frames,
-            self.frame, self.heat, self.people, self.lips, self.sync, self.sync_words, self.facts,
+            self.frame, self.heat, self.people, self.lips, self.sync, self.strip, self.sync_words, self.facts,
         ]  # fmt: skip
 
 
@@ -83,6 +85,7 @@ def place_result() -> Result:
         with _panel("Sound and lips") as lips:
             sync_words = gr.HTML(apply_default_css=False)
             sync = chart("um-sync")
+            strip = chart("um-strip", clickable=True)
         with _panel("About the file"):
             facts = gr.HTML(apply_default_css=False)
             with gr.Row(elem_classes="um-buttons"):
@@ -101,7 +104,7 @@ def place_result() -> Result:
             )
     return Result(
         column, verdict, scale, details, lines, fake, real, reset, consensus, over_time, timeline, moment, frames,
-        frame, heat, people, lips, sync, sync_words, facts, downloads, saver,
+        frame, heat, people, lips, sync, strip, sync_words, facts, downloads, saver,
     )  # fmt: skip
 
 
@@ -139,7 +142,7 @@ def view(analysis: Analysis) -> list[str]:
 def filled(shown: Shown | None, settings: Settings) -> list[Any]:
     """Values of :attr:`Result.outputs`; nothing to show hides the result."""
     if shown is None:
-        return [gr.update(visible=False), *[gr.skip()] * 18]
+        return [gr.update(visible=False), *[gr.skip()] * 19]
     analysis = shown.analysis
     limits = analysis.verdict.thresholds
     moment = telling_moment(analysis)
@@ -157,6 +160,7 @@ def filled(shown: Shown | None, settings: Settings) -> list[Any]:
         gr.update(value=cards.people(analysis), visible=len(analysis.people) > 1),
         gr.update(visible=bool(analysis.sync)),
         drawn(figures.sync_curve(analysis), "Fit of lips and sound over time shifts.") if analysis.sync else "",
+        drawn(figures.sync_over_time(analysis), sync_words.over_time(analysis)) if _has_moments(analysis) else "",
         cards.sync(analysis),
         cards.facts(analysis),
     ]
@@ -172,6 +176,10 @@ def frame_or_reason(shown: Shown, t_s: float, settings: Settings, *, heat: bool 
 
 def _has_score(analysis: Analysis) -> bool:
     return analysis.verdict.p_fake is not None
+
+
+def _has_moments(analysis: Analysis) -> bool:
+    return any(curve.t_s for curve in figures.shown_curves(analysis))
 
 
 def _is_clip(analysis: Analysis) -> bool:

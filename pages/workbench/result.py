@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import streamlit as st
 
 from core import wording
-from core.figures import consensus_bars, face_quality, sync_curve, verdict_bar
+from core.figures import consensus_bars, face_quality, verdict_bar
 from core.fusion.verdict import relabel
 from core.registry import ensemble, smallest_face_px
 from core.types import Analysis, MediaKind, Thresholds
@@ -18,6 +18,7 @@ from pages.workbench.downloads import download_buttons
 from pages.workbench.explain import explain_view
 from pages.workbench.frames import over_time, picture
 from pages.workbench.labels import label_panel
+from pages.workbench.lips import sound_and_lips
 from pages.workbench.provenance import provenance_view
 
 _QUIET = {"displayModeBar": False}
@@ -114,7 +115,7 @@ def _details(analysis: Analysis, place: str) -> None:
     drawers: dict[str, Callable[[], None]] = {
         "Scores": lambda: tables.scores(analysis),
         "People": lambda: _people(analysis, place),
-        "Sound and lips": lambda: _sound(analysis, place),
+        "Sound and lips": lambda: sound_and_lips(analysis, place),
         "Explain": lambda: explain_view(analysis, place),
         "File": lambda: _file(analysis),
         "Download": lambda: download_buttons(analysis, place),
@@ -136,12 +137,3 @@ def _people(analysis: Analysis, place: str) -> None:
     if analysis.media.info.kind is MediaKind.VIDEO and analysis.tracks:
         figure = face_quality(analysis, min_size_px=smallest_face_px(ensemble(analysis.preset)), theme=theme())
         st.plotly_chart(figure, theme=None, config=_QUIET, key=f"quality-{place}", alt="Face size over time")
-
-
-def _sound(analysis: Analysis, place: str) -> None:
-    figure = sync_curve(analysis, theme=theme())
-    st.plotly_chart(figure, theme=None, config=_QUIET, key=f"sync-{place}", alt="Agreement of sound and lips by shift")
-    for curve in analysis.sync:
-        about = f"**{wording.person(curve.track_id)}.** " if curve.track_id is not None else ""
-        st.markdown(f"{about}{escape(curve.summary)}")
-        st.caption(f"Measured by {escape(curve.method)}.")
