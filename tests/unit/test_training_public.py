@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.io import wavfile
 
 from core.errors import ConfigError
 from core.registry import Card, card
 from core.settings import Settings, build_settings
 from core.training import public
 from core.training.data.manifest import Item
-from tests.unit.audio_samples import RawNetLite, sounds
+from tests.media_clips import speech
+from tests.unit.audio_samples import RawNetLite
 from tests.unit.plugin_samples import card_for
 
 COLUMNS = ["path", "modality", "label", "method", "source", "split", "sha256", "licence"]
@@ -42,8 +42,8 @@ def collection(folder: Path) -> Path:
     """Four recordings and a broken one of the test split, and one to train on."""
     folder.mkdir()
     rows = []
-    for i, sound in enumerate(sounds(5, 20_000)):
-        wavfile.write(folder / f"{i}.wav", 16_000, sound)
+    for i in range(5):
+        speech(folder / f"{i}.wav", seed=i)
         label, split = ("fake" if i % 2 else "real"), ("train" if i == 4 else "test")
         rows.append([f"{i}.wav", "audio", label, "TTS" if i % 2 else "bonafide", "s", split, f"{i}", ""])
     (folder / "broken.wav").write_bytes(b"no sound at all")
