@@ -26,5 +26,5 @@ def overlay(rgb: RGB, heat: npt.NDArray[np.float32], opacity: float = OPACITY) -
         raise ValueError(f"heat {heat.shape} does not fit a picture {rgb.shape}")
     level = np.clip(heat, 0.0, 1.0)
     colours = cv2.applyColorMap((55 + 200 * level).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
-    share = (np.clip(opacity, 0.0, 1.0) * np.sqrt(level))[..., None]
+    share = (np.clip(opacity, 0.0, 1.0) * level**0.75)[..., None]
     return np.asarray(np.rint(rgb * (1.0 - share) + colours * share), np.uint8)

@@ -18,6 +18,7 @@ from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import (
+    CondPageBreak,
     Image,
     KeepTogether,
     PageBreak,
@@ -39,6 +40,7 @@ _MARGIN = 18 * mm
 _WIDTH = A4[0] - 2 * _MARGIN - 12  # the frame of a page keeps 6 pt free on each side
 _PICTURE_PX = 1100
 _TALLEST = 110 * mm
+_ROOM = 35 * mm
 _FONT, _BOLD = "DejaVuSans", "DejaVuSans-Bold"
 
 
@@ -125,7 +127,8 @@ def _section(section: Section, analysis: Analysis) -> list[Any]:
     if section.grid:
         rest += [_grid(section.grid), Spacer(1, 4)]
     rest += [Paragraph(f"• {escape(shown(line))}", _style("text")) for line in section.bullets]
-    return [KeepTogether([*head, *rest[:1]]), *rest[1:]] if not section.grid else [KeepTogether(head), *rest]
+    kept = [KeepTogether([*head, *rest[:1]]), *rest[1:]] if not section.grid else [KeepTogether(head), *rest]
+    return [CondPageBreak(_ROOM), *kept]
 
 
 def _placed(png: bytes, width: float) -> Image:

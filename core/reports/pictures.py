@@ -35,8 +35,9 @@ def report_pictures(analysis: Analysis, media_path: Path | None, settings: Setti
         rgb = picture_at(media_path, analysis.media, moment, settings)
     except WorkbenchError:
         return ()
-    where = "The picture" if analysis.media.info.kind is MediaKind.IMAGE else f"The frame at {wording.clock(moment)}"
-    found = [Picture(annotate(analysis, rgb, moment), f"{where} that speaks most for a fake.")]
+    frame = f"The frame at {wording.clock(moment)}, which speaks most for a fake."
+    where = "The picture with its faces." if analysis.media.info.kind is MediaKind.IMAGE else frame
+    found = [Picture(annotate(analysis, rgb, moment), where)]
     for detector in list(frame_detectors(analysis))[:_MOST]:
         try:
             heat = explain_frame(analysis, media_path, moment, None, detector, None, settings)

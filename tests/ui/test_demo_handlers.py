@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import sys
 import threading
 import time
+import zipfile
 from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
+import numpy as np
 import pytest
 
 from core import figures, registry
 from core.errors import DamagedMediaError
 from core.registry import Metric
+from core.reports.package import verify_package
 from core.settings import build_settings
 from core.store.history import shared_store
 from core.store.uploads import Uploads
-from core.types import Label, MediaInfo, MediaKind, Progress, Stage, Status, SyncCurve
+from core.types import Credentials, Label, MediaInfo, MediaKind, Progress, Provenance, Stage, Status, SyncCurve
+from pages import engine
 from pages.demo import cards, evidence, feedback
 from pages.demo.chart import chart, drawn
 from pages.demo.evidence import Shown
@@ -296,6 +301,48 @@ def test_downloads_are_named_after_the_analysis(handlers, tmp_path):
     table = json.loads(handlers.save_frames(shown))
     assert table["name"].endswith("-frames.csv")
     assert len(table["text"].splitlines()) == 1 + 4 * len(analyses.TIMES)
+
+
+@pytest.fixture
+def explained(monkeypatch):
+    """Stands in for the networks."""
+
+    def explain_frame(analysis, path, t_s, track_id, detector, method, settings):
+        rgb = np.full((64, 64, 3), 90, np.uint8)
+        words = (f"Hot {NASTY}",)
+        return SimpleNamespace(rgb=rgb, heat=np.ones((64, 64), np.float32), t_s=t_s, title=detector, words=words)
+
+    monkeypatch.setattr(engine, "explain_frame", explain_frame)
+    monkeypatch.setattr(engine, "report_pictures", lambda analysis, path, settings: ())
+
+
+def test_the_heat_map_takes_the_place_of_the_frame(handlers, explained, tmp_path):
+    base = analyses.picture()
+    shown = _shown(tmp_path, replace(base, scores=(analyses.score("face-lite", 0.12, 1),)))
+    hot, plain = handlers.look(shown, 0.0, True), handlers.look(shown, 0.0, False)
+    assert "Heat map. Picture, by face-lite" in hot
+    assert "<img src=x" not in hot
+    assert "Person 1 12%" in plain
+    assert "no heat map" in handlers.look(_shown(tmp_path), 0.0, True), "the model has no card"
+
+
+def test_reports_and_packages_are_saved(handlers, explained, tmp_path):
+    shown = _shown(tmp_path)
+    pdf = json.loads(handlers.save_pdf(shown))
+    assert pdf["name"].endswith(".pdf")
+    assert base64.b64decode(pdf["base64"]).startswith(b"%PDF")
+    assert json.loads(handlers.save_html(shown))["text"].startswith("<!DOCTYPE html>")
+    path = tmp_path / "p.zip"
+    path.write_bytes(base64.b64decode(json.loads(handlers.save_package(shown))["base64"]))
+    assert verify_package(path).ok
+    assert "media/" not in " ".join(zipfile.ZipFile(path).namelist())
+
+
+def test_provenance_is_told_and_escaped():
+    told = Provenance(Credentials("valid, signer not checked", NASTY), ((NASTY, NASTY),), (NASTY,))
+    html = cards.facts(replace(analyses.picture(), provenance=told))
+    assert "signature holds" in html
+    assert "<img src=x" not in html
 
 
 def test_sound_alone_has_no_frames_to_show(settings, tmp_path):
