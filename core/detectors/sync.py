@@ -90,6 +90,16 @@ class SyncNetDetector(_AudioVisual):
         out: Floats = pairwise_distances(torch.from_numpy(mouths), torch.from_numpy(speech), REACH).numpy()
         return out
 
+    by_distance = True
+
+    def embed_mouths(self, crops: RGB) -> Floats:
+        """Embeddings float32[F - 4, 1024] of faces uint8[F, 224, 224, 3] at 25 Hz, each of five in a row."""
+        return self.embed_video(crops, max(0, len(crops) - _SEEN + 1))
+
+    def embed_voices(self, sound: PCM) -> Floats:
+        """Embeddings float32[F - 4, 1024] of sound float32[640 * F]."""
+        return self.embed_audio(sound, max(0, len(sound) // _SAMPLES - _SEEN + 1))
+
     @torch.inference_mode()
     def embed_video(self, crops: RGB, count: int) -> Floats:
         """Embeddings float32[count, 1024] of five frames each."""

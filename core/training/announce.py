@@ -96,7 +96,10 @@ def _card(
 
 def _lips(values: dict[str, Any], path: Path) -> Card:
     from core.networks.lip_sync import LipSync
+    from core.training.lip_sync import read_lip_sync
 
+    config = read_lip_sync(path)
+    options = {"width": config.width, "kernel": config.kernel}
     return Card(
         id=values["id"],
         title=values["title"],
@@ -104,9 +107,10 @@ def _lips(values: dict[str, Any], path: Path) -> Card:
         modality=Modality.AUDIO_VISUAL,
         implementation=_LIPS,
         architecture="lip-sync",
+        options=options,
         summary=values["summary"],
-        input=InputSpec(size=112),
-        weights=_weights(values["id"], path, LipSync()),
+        input=InputSpec(size=64),
+        weights=_weights(values["id"], path, LipSync(**options)),
     )
 
 
