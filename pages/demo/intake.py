@@ -17,6 +17,7 @@ from core.settings import Settings
 from core.types import RGB, MediaKind
 from pages.demo import cards
 from pages.demo.chart import ASSETS
+from pages.demo.roster import roster_html
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,15 @@ def place_intake(settings: Settings, tries: Sequence[Example]) -> Intake:
         interactive=True,
         visible=len(presets) > 1,
         elem_id="um-preset",
+    )
+    members = gr.HTML(roster_html(settings.preset, settings), elem_id="um-roster", apply_default_css=False)
+    preset.change(
+        lambda name: roster_html(name, settings),
+        [preset],
+        [members],
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
     )
     with gr.Row(elem_classes="um-buttons"):
         run = gr.Button("Analyse", variant="primary", size="lg", elem_id="um-run", interactive=False)

@@ -14,8 +14,9 @@ from core.errors import StorageError
 from core.logs import bound
 from core.media.guard import clean_name
 from core.registry import ensemble, ensemble_ids
+from core.weights.roster import fusion_words, headline, roster
 from pages.engine import load_analyse
-from pages.workbench.common import settings, store, uploads
+from pages.workbench.common import escape, settings, store, uploads
 from pages.workbench.jobs import Jobs, Report
 from pages.workbench.waiting import Upload, Waiting
 
@@ -65,6 +66,16 @@ def take_file(path: Path, preset: str) -> None:
     _enqueue(path, sha256, path.name, preset)
 
 
+def take_kept(sha256: str, name: str, presets: Iterable[str]) -> bool:
+    """Queue a file that is kept here already for several presets; False where it is not kept any more."""
+    path = uploads().path_of(sha256)
+    if path is None:
+        return False
+    for preset in presets:
+        _enqueue(path, sha256, name, preset)
+    return True
+
+
 def remove(upload: Upload) -> None:
     """Forget an upload that was not analysed, and its file unless an analysis refers to it."""
     waiting().remove(upload.sha256)
@@ -93,7 +104,7 @@ def preset_box(place: str) -> str:
     """Which preset analyses new files."""
     names = ensemble_ids()
     first = names.index(settings().preset) if settings().preset in names else 0
-    return st.selectbox(
+    chosen = st.selectbox(
         "Preset",
         names,
         index=first,
@@ -101,6 +112,22 @@ def preset_box(place: str) -> str:
         key=f"preset-{place}",
         help="Which models look at the file, and how their answers are put together.",
     )
+    _members(chosen)
+    return chosen
+
+
+def _members(preset: str) -> None:
+    """Who is in a preset, who of them is here, and how to get the others."""
+    seats = roster(ensemble(preset), settings())
+    with st.expander(escape(headline(seats))):
+        st.caption(escape(ensemble(preset).summary))
+        for seat in seats:
+            mark = ":material/check_circle:" if seat.here else ":material/radio_button_unchecked:"
+            about = ", ".join(part for part in (seat.looks_at, seat.state) if part)
+            st.markdown(f"{mark} **{escape(seat.title)}** · {escape(about)}")
+            if seat.command:
+                st.code(seat.command, language="shell", wrap_lines=True)
+        st.caption(escape(fusion_words(ensemble(preset))))
 
 
 def _enqueue(path: Path, sha256: str, name: str, preset: str) -> None:

@@ -77,7 +77,7 @@ def _verdict(analysis: Analysis, place: str) -> None:
         st.markdown(wording.VERDICT_SUMMARIES[verdict.label])
         facts = [
             wording.probability_kind(verdict.calibrated).capitalize() if verdict.p_fake is not None else "",
-            f"95 % range over frames {wording.interval(verdict.interval)}" if verdict.interval else "",
+            f"Likely range {wording.interval(verdict.interval)}" if verdict.interval else "",
             wording.agreement(verdict).rstrip("."),
         ]
         st.caption(escape(" · ".join(fact for fact in facts if fact)))

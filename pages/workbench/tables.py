@@ -8,13 +8,16 @@ import pandas as pd
 import streamlit as st
 
 from core import wording
-from core.types import Analysis, FaceTrack, Score
+from core.types import Analysis, Contribution, FaceTrack, Score
 from pages.workbench.common import bullets, escape
 
 
 def scores(analysis: Analysis) -> None:
     """One row a model and person, also for models that did not answer."""
-    table([_score(s) for s in analysis.scores], "This preset has no models.", "scores")
+    moves = {c.detector: c for c in analysis.verdict.contributions}
+    driver = analysis.verdict.track_id
+    rows = [_score(s, moves.get(s.detector) if s.track_id in (driver, None) else None) for s in analysis.scores]
+    table(rows, "This preset has no models.", "scores")
     made = analysis.environment
     if made is not None:
         st.caption(escape(f"Made with Unmask {made.unmask}, PyTorch {made.torch} on {made.device}."))
@@ -23,7 +26,7 @@ def scores(analysis: Analysis) -> None:
         st.caption(escape(steps))
 
 
-def _score(score: Score) -> dict[str, str]:
+def _score(score: Score, moves: Contribution | None) -> dict[str, str]:
     return {
         "Model": score.title,
         "About": wording.person(score.track_id),
@@ -31,6 +34,9 @@ def _score(score: Score) -> dict[str, str]:
         "Status": wording.STATUS_WORDS[score.status],
         "P(fake)": wording.percent(score.p_fake),
         "Raw": "–" if score.raw is None else f"{score.raw:.3f}",
+        "In the mirror": "–" if score.spread is None else f"±{100 * score.spread:.0f}",
+        "Counts": "–" if moves is None else wording.percent(moves.weight),
+        "Moves the verdict by": "–" if moves is None or moves.delta is None else f"{100 * moves.delta:+.0f}",
         "From": str(score.n) if score.n else "–",
         "What the figure is, or why there is none": score.reason if score.p_fake is None else wording.score_kind(score),
     }
