@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 from core.errors import WorkbenchError
 from core.media.decoding import Decoder, decoder
 from core.stages.context import Context
-from core.types import AudioClip, Frame, MediaInfo, MediaKind, MediaRef
+from core.types import AudioClip, Frame, MediaInfo, MediaKind, MediaRef, SoundFacts
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What was read from the medium; ``info.warnings`` say what could not be."""
+    """What was read from the medium; ``info.warnings`` say what could not be. ``sound`` says what ``audio`` is like."""
 
     ref: MediaRef
     info: MediaInfo
     frames: tuple[Frame, ...]
     audio: AudioClip | None
+    sound: SoundFacts | None = None
 
 
 def read(ref: MediaRef, context: Context) -> Material:
@@ -37,7 +38,18 @@ def read(ref: MediaRef, context: Context) -> Material:
         frames, notes = reader.frames(ref, info, context.settings.sampling)
     context.step(0.7)
     audio, heard = _sound(ref, info, reader)
-    return Material(ref, replace(info, warnings=(*info.warnings, *notes, *heard)), tuple(frames), audio)
+    info = replace(info, warnings=(*info.warnings, *notes, *heard))
+    return Material(ref, info, tuple(frames), audio, _facts(audio, info, context))
+
+
+def _facts(audio: AudioClip | None, info: MediaInfo, context: Context) -> SoundFacts | None:
+    if audio is None or not len(audio.pcm):
+        return None
+    from core.audio.activity import VoiceActivity, speech_of
+    from core.audio.facts import sound_facts
+
+    with context.pool.lease("voice-activity", lambda _: VoiceActivity()) as activity:
+        return sound_facts(audio, speech_of(audio, activity, context.still_wanted), info)
 
 
 def _sound(ref: MediaRef, info: MediaInfo, reader: Decoder) -> tuple[AudioClip | None, list[str]]:
