@@ -45,6 +45,8 @@ class Sandbox:
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
         self._closed = False
+        self.lost = 0
+        """How many processes were killed: by a crash, a limit or a stop."""
 
     def call(self, request: Request, poll: Poll | None = None) -> tuple[Reply, tuple[Frame, ...], AudioClip | None]:
         """Do one thing in a worker.
@@ -90,6 +92,7 @@ class Sandbox:
                 worker = None
         finally:
             if worker is not None:
+                self.lost += worker.served < _REQUESTS_PER_LIFE
                 worker.kill()
             self._free.release()
 

@@ -25,11 +25,14 @@ about whether the file is genuine.</p></section>
 faces, filters and make-up can mislead it both ways. "Looks real" is not a proof, and "looks fake" is not one either:
 use it as one clue among others, never as the only ground for a decision about a person.</p></section>
 <section class="um-card um-prose"><h2>Privacy</h2>
-<p>Files are analysed on the server that shows this page and go nowhere else. Uploads are deleted after some hours. The
-result stays in the server's history; the file is kept only if you allow it together with your feedback.</p></section>
+<p>Files are analysed on the server that shows this page and go nowhere else. Uploads are deleted after some hours,
+those sent to the REST API as soon as they are analysed, pictures of the camera at once. The result stays in the
+server's history, where only the tab that made it finds it; the file is kept only if you allow it together with your
+feedback. No cookie is set.</p></section>
 <section class="um-card um-prose"><h2>For programs</h2>
-<p>The same analysis is there as an API (see the link at the foot of the page) and as tools for agents over MCP at
-<code>/gradio_api/mcp/</code>: <code>analyse</code>, <code>relabel</code> and <code>feedback</code>.</p></section>
+<p>The same analysis is there as a <a href="/api/docs">REST API</a>, for the Gradio client (see the link at the foot of
+the page) and as tools for agents over MCP at <code>/gradio_api/mcp/</code>: <code>analyse</code>, <code>relabel</code>
+and <code>feedback</code>.</p></section>
 """
 
 

@@ -58,7 +58,7 @@ def mount_options(settings: Settings) -> dict[str, Any]:
         "favicon_path": str(ASSETS / "favicon.svg"),
         "max_file_size": settings.limits.max_bytes,
         "allowed_paths": [str((settings.data_dir / "examples").resolve())],
-        "footer_links": [{"label": "API", "url": "/api/docs"}, "api", "settings"],
+        "footer_links": ["api", "settings"],
         "mcp_server": True,
         "ssr_mode": False,
         "show_error": False,
