@@ -213,12 +213,12 @@ def loss_of(network: LipSync, sample: _Sample) -> Tensor:
     scale = network.scale.clamp(1.0, 100.0)
     own = by_lag.mean(dim=1)
     length = mouths.shape[1]
-    foreign = torch.einsum("itw,jtw->ij", mouths, voices[:, REACH : REACH + length]) / length
-    same = sample.people[:, None] == sample.people[None]
-    foreign = foreign.masked_fill(same, -torch.inf)
+    foreign = scale * torch.einsum("itw,jtw->ij", mouths, voices[:, REACH : REACH + length]) / length
+    # Masked once scaled, so that nothing infinite meets the scale's gradient.
+    foreign = foreign.masked_fill(sample.people[:, None] == sample.people[None], -torch.inf)
     target = _target(_LAGS, own)
-    ours = -(target * F.log_softmax(scale * torch.cat([own, foreign], 1), 1)[:, :_LAGS]).sum(1).mean()
-    theirs = -(target * F.log_softmax(scale * torch.cat([own, foreign.T], 1), 1)[:, :_LAGS]).sum(1).mean()
+    ours = -(target * F.log_softmax(torch.cat([scale * own, foreign], 1), 1)[:, :_LAGS]).sum(1).mean()
+    theirs = -(target * F.log_softmax(torch.cat([scale * own, foreign.T], 1), 1)[:, :_LAGS]).sum(1).mean()
     short = F.avg_pool1d(by_lag.transpose(1, 2), 15, 5).transpose(1, 2)
     local = -(target * F.log_softmax(scale * short, 2)).sum(2).mean()
     return (ours + theirs) / 2 + 0.5 * local
