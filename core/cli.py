@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from core import __version__
-from core.commands import analyse, batch, doctor, learning, presets, schema, training, verify, weights
+from core.commands import analyse, batch, doctor, learning, password, presets, schema, training, verify, weights
 from core.errors import WorkbenchError
 
 OK, FAILED, USAGE, STOPPED = 0, 1, 2, 130
@@ -26,7 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"Unmask {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="log every step to standard error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (analyse, batch, verify, training, learning, presets, weights, doctor, schema):
+    for module in (analyse, batch, verify, training, learning, presets, weights, doctor, password, schema):
         module.add(commands)
     return parser
 

@@ -125,6 +125,20 @@ class ServerSettings(_Part):
     admin_token: SecretStr | None = Field(default=None, description="allows the start of a fine-tuning")
 
 
+class SyncSettings(_Part):
+    """Copying of feedback into a data set on the Hugging Face Hub."""
+
+    dataset: str = Field(default="", description="owner/name of the data set; empty = off")
+    token: SecretStr | None = Field(default=None, description="a token that may write to it")
+    minutes: float = Field(default=15.0, ge=1.0)
+
+
+class WorkbenchSettings(_Part):
+    """Who may use the workbench."""
+
+    login: dict[str, SecretStr] = Field(default={}, description="name: hash of the password; none = no login")
+
+
 class Settings(BaseSettings):
     """All settings; see the module for where values come from."""
 
@@ -148,6 +162,8 @@ class Settings(BaseSettings):
     sandbox: SandboxSettings = SandboxSettings()
     fetch: FetchSettings = FetchSettings()
     server: ServerSettings = ServerSettings()
+    workbench: WorkbenchSettings = WorkbenchSettings()
+    sync: SyncSettings = SyncSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -141,8 +141,16 @@ class Health(_Answer):
     running: int = 0
 
 
+class FineTuneIn(_Answer):
+    """What is to be taught."""
+
+    detector: str = Field(min_length=1, max_length=80, pattern=r"^[a-z0-9][a-z0-9._-]*$")
+
+
 class FineTuneOut(_Answer):
-    """What a fine-tuning that was started is called."""
+    """A fine-tuning on its way or past; ``last`` is the last thing it said."""
 
     id: str
-    state: str
+    state: Literal["running", "done", "failed", "stopped"]
+    started_at: str
+    last: str

@@ -6,16 +6,18 @@ import secrets
 import sys
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Path, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from core import __version__, registry
-from core.errors import AccessError, ConfigError
+from core.errors import AccessError, BusyError, LimitError
 from core.store.history import shared_store
+from core.tasks import Task, Tasks
 from core.weights import words
 from core.weights.manage import Entry, overview
 from pages.api.common import TheCaller, TheService, problems
-from pages.api.models import Detector, FineTuneOut, Health, Models, Preset
+from pages.api.models import Detector, FineTuneIn, FineTuneOut, Health, Models, Preset
+from pages.demo.service import Service
 
 router = APIRouter(tags=["server"], responses=problems)
 
@@ -50,24 +52,50 @@ def models(service: TheService) -> Models:
 
 @router.post("/finetune", status_code=202)
 def finetune(
+    wanted: FineTuneIn,
     service: TheService,
     caller: TheCaller,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
 ) -> FineTuneOut:
-    """Start a fine-tuning on what people said. Needs the server's admin token."""
+    """Start a fine-tuning of one detector on what people said. Needs the server's admin token.
+
+    What comes out is used only if it measures better.
+    """
     service.shares.request(caller.client)
+    _admit(service, credentials)
+    card = registry.card(wanted.detector)
+    tasks = Tasks(service.settings)
+    try:
+        ident = tasks.start(f"Fine-tuning of {card.title}", ["finetune", "run", card.id])
+    except LimitError as error:
+        raise BusyError(error.message, hint=error.hint, retry_s=600.0) from error
+    return _tuning(tasks.get(ident))
+
+
+@router.get("/finetune/{task_id}")
+def finetune_status(
+    task_id: Annotated[str, Path(pattern=r"^[0-9a-f-]{1,40}$")],
+    service: TheService,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
+) -> FineTuneOut:
+    """How a fine-tuning goes. Needs the server's admin token."""
+    _admit(service, credentials)
+    return _tuning(Tasks(service.settings).get(task_id))
+
+
+def _admit(service: Service, credentials: HTTPAuthorizationCredentials | None) -> None:
     token = service.settings.server.admin_token
-    if token is None:
+    if token is None or not token.get_secret_value():
         raise AccessError(
             "Fine-tuning cannot be started over the API here.", hint="The operator has set no admin token."
         )
     sent = credentials.credentials if credentials is not None else ""
     if not secrets.compare_digest(sent.encode(), token.get_secret_value().encode()):
         raise AccessError("The admin token is wrong or missing.", hint="Send it as Authorization: Bearer ….")
-    raise ConfigError(
-        "This server has no fine-tuning that it could start.",
-        hint="Train on the command line: docs/training.md says how.",
-    )
+
+
+def _tuning(task: Task) -> FineTuneOut:
+    return FineTuneOut(id=task.id, state=task.state.value, started_at=task.started_at, last=task.last)
 
 
 def _preset(name: str) -> Preset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.settings import get_settings
 from pages.workbench import (
     analyse,
     compare,
@@ -16,12 +17,15 @@ from pages.workbench import (
     system,
 )
 from pages.workbench.common import apply_style, icon, remember_reviewer
+from pages.workbench.login import admitted
 
 
 def main() -> None:
     """Draw the view that was asked for."""
     st.set_page_config(page_title="Unmask workbench", page_icon=icon(), layout="wide")
     apply_style()
+    if not admitted(get_settings()):
+        return
     page = st.navigation(
         [
             st.Page(analyse.show, title="Analyse", icon=":material/biotech:", url_path="analyse", default=True),
