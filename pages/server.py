@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -15,7 +16,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from core.errors import StorageError
 from core.settings import Settings
+from core.store.sync import FeedbackSync, wanted
 from pages.api import create_api
 from pages.demo import build, mount_options, warm_up
 from pages.demo.chart import PLOTLY_JS, PLOTLY_URL
@@ -39,7 +42,10 @@ def create_app(settings: Settings) -> FastAPI:
         service.clear()
         logging.getLogger("core").addHandler(metrics)
         warm_up(service.settings)
+        copying = asyncio.create_task(_copy_feedback(service.settings)) if wanted(service.settings) else None
         yield
+        if copying is not None:
+            copying.cancel()
         logging.getLogger("core").removeHandler(metrics)
         service.clear()
 
@@ -60,6 +66,24 @@ def create_app(settings: Settings) -> FastAPI:
 
     app.mount("/api", create_api(service))
     return gr.mount_gradio_app(app, build(service), path="/", **mount_options(service.settings))
+
+
+async def _copy_feedback(settings: Settings) -> None:
+    """Bring what people said into the data set that the operator has named, again and again."""
+    try:
+        sync = await asyncio.to_thread(FeedbackSync, settings)
+    except StorageError as error:
+        log.error("feedback is not copied: %s", error)
+        return
+    try:
+        while True:
+            try:
+                await asyncio.to_thread(sync.collect)
+            except (StorageError, OSError) as error:
+                log.warning("feedback could not be collected", extra={"kind": type(error).__name__})
+            await asyncio.sleep(60 * settings.sync.minutes)
+    finally:
+        sync.stop()
 
 
 def run(settings: Settings) -> None:

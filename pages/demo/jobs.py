@@ -24,6 +24,7 @@ from core.media.guard import clean_name
 from core.settings import Settings
 from core.types import Analysis, Progress, Stage
 from pages.engine import load_analyse
+from pages.zerogpu import lent_gpu
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ class Lanes:
 
     def __init__(self, settings: Settings) -> None:
         self._server = settings.server
+        self._lent = lent_gpu(settings)
         self._change = threading.Condition()
         self._order = itertools.count()
         self._waiting: list[_Work] = []
@@ -243,6 +245,8 @@ class Lanes:
         try:
             with logs.bound():
                 name = work.jobs[0].name
+                if self._lent is not None:
+                    return self._lent(work.source, work.settings, name)
                 return load_analyse()(work.source, work.settings, lambda step: self._on_progress(work, step), name=name)
         except WorkbenchError as error:
             return error

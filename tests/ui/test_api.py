@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from starlette.testclient import TestClient
 
 from core import schema
-from core.errors import CancelledError, DamagedMediaError
+from core.errors import CancelledError, DamagedMediaError, LimitError
 from core.settings import build_settings
+from core.tasks import Task, Tasks, TaskState
 from core.types import Progress, Stage
 from pages.api import create_api
 from pages.api.docs import page
@@ -194,22 +195,56 @@ def test_feedback_is_counted(http, picture):
     told(http.post("/v1/feedback", json={**word, "comment": "x" * 5000}), 422)
 
 
+@pytest.fixture
+def started(monkeypatch):
+    """Stands in for the start of long commands."""
+    commands: list[list[str]] = []
+
+    def start(self, title, arguments, environment=None):
+        if commands:
+            raise LimitError("Another task is running.", hint="Wait for it.")
+        commands.append(list(arguments))
+        return "20260101-000000-abcdef"
+
+    task = Task("20260101-000000-abcdef", "x", (), TaskState.RUNNING, "2026-01-01T00:00:00", ("epoch 1",))
+    monkeypatch.setattr(Tasks, "start", start)
+    monkeypatch.setattr(Tasks, "get", lambda self, ident: task)
+    return commands
+
+
+TUNE = {"detector": "face-lite"}
+SESAME = {"Authorization": "Bearer open-sesame"}
+
+
 @pytest.mark.parametrize(
     "sent", [None, "Bearer", "Bearer wrong", "Basic b3Blbi1zZXNhbWU=", "Bearer open-sesame-and-more"]
 )
-def test_fine_tuning_needs_the_token(http, sent):
-    told(http.post("/v1/finetune", headers={"Authorization": sent} if sent else {}), 403)
+def test_fine_tuning_needs_the_token(http, started, sent):
+    headers = {"Authorization": sent} if sent else {}
+    told(http.post("/v1/finetune", json=TUNE, headers=headers), 403)
+    told(http.get("/v1/finetune/20260101-000000-abcdef", headers=headers), 403)
+    assert started == []
 
 
-def test_with_the_token_it_is_told_what_is_missing(http):
-    body = told(http.post("/v1/finetune", headers={"Authorization": "Bearer open-sesame"}), 422)
-    assert "fine-tuning" in body["message"]
+def test_with_the_token_one_fine_tuning_starts(http, started):
+    answer = http.post("/v1/finetune", json=TUNE, headers=SESAME)
+    assert answer.status_code == 202
+    assert started == [["finetune", "run", "face-lite"]]
+    assert http.get(f"/v1/finetune/{answer.json()['id']}", headers=SESAME).json()["last"] == "epoch 1"
+    told(http.post("/v1/finetune", json=TUNE, headers=SESAME), 429)
 
 
-def test_without_a_token_of_its_own_the_server_starts_nothing(tmp_path):
+@pytest.mark.parametrize(("name", "status"), [("nobody", 404), ("--store", 422), ("../x", 422), ("", 422)])
+def test_only_a_known_detector_is_taught(http, started, name, status):
+    told(http.post("/v1/finetune", json={"detector": name}, headers=SESAME), status)
+    assert started == []
+
+
+def test_without_a_token_of_its_own_the_server_starts_nothing(tmp_path, started):
     service = Service.of(build_settings(data_dir=tmp_path, sandbox={"enabled": False}))
     with TestClient(create_api(service)) as http:
-        told(http.post("/v1/finetune", headers={"Authorization": "Bearer "}), 403)
+        told(http.post("/v1/finetune", json=TUNE, headers={"Authorization": "Bearer "}), 403)
+    assert started == []
 
 
 @pytest.mark.parametrize(
@@ -322,7 +357,7 @@ def test_headers_keep_other_hosts_and_uploads_out(config):
 
 
 @pytest.mark.slow
-def test_no_input_makes_it_fail(service, pipeline):
+def test_no_input_makes_it_fail(service, pipeline, started):
     """What the description allows is answered with less than 500, whatever the values."""
     schemathesis = pytest.importorskip("schemathesis", reason="the package schemathesis is not installed")
     whole = FastAPI()

@@ -242,3 +242,35 @@ def test_what_an_earlier_run_left_is_removed(tmp_path):
     assert path.parent.stat().st_mode & 0o077 == 0
     service.clear()
     assert not path.exists()
+
+
+def test_a_lent_gpu_gets_plain_values_only(tmp_path, monkeypatch):
+    asked = []
+
+    def lend(duration):
+        def lent(function):
+            def call(*values):
+                asked.append((duration, values))
+                return function(*values)
+
+            return call
+
+        return lent
+
+    monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=lend))
+    stand_in = SimpleNamespace(analyse=lambda source, settings, on_progress, *, name: analyses.picture())
+    monkeypatch.setitem(sys.modules, "core.pipeline", stand_in)
+    config = settings(tmp_path).model_copy(update={"profile": "zerogpu"})
+    job = submit(Lanes(config), tmp_path, "a", config)
+    assert job.wait(WAIT_S) and job.result is not None
+    ((duration, values),) = asked
+    assert duration > 0
+    assert [type(value).__name__ for value in values] == ["PosixPath", "Settings", "str"]
+
+
+def test_without_the_package_of_spaces_it_runs_here(tmp_path, slow, monkeypatch):
+    monkeypatch.setitem(sys.modules, "spaces", None)
+    slow.go.set()
+    config = settings(tmp_path).model_copy(update={"profile": "zerogpu"})
+    job = submit(Lanes(config), tmp_path, "a", config)
+    assert job.wait(WAIT_S) and job.result is not None
