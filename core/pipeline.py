@@ -28,6 +28,7 @@ from core.stages.listening import compare_sound_and_lips, measure_of
 from core.stages.reading import Material, read
 from core.stages.scoring import score
 from core.store.cache import ResultCache, cache_key
+from core.tracking import track
 from core.types import ANALYSIS_VERSION, Analysis, Environment, MediaFacts, MediaRef, Stage, Status
 from core.weights.files import identity
 
@@ -83,6 +84,7 @@ def _analyse(source: Path, settings: Settings, on_progress: OnProgress | None, n
     analysis = schema.load(text)  # the first answer and later ones are equal to the last digit
     if all(s.status is not Status.ERROR for s in analysis.scores):
         cache.put(key, text)
+    track(analysis, settings)
     return analysis
 
 

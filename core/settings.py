@@ -152,6 +152,7 @@ class Settings(BaseSettings):
     weights_dir: Path | None = Field(default=None, description="further folder in which weights are sought")
     offline: bool = Field(default=False, description="download nothing, also not on request")
     retention_days: int = Field(default=0, ge=0, description="analyses older than this are deleted; 0 = never")
+    mlflow_uri: str = Field(default="", description="MLflow server to which analyses are logged; none if empty")
     limits: Limits = Limits()
     sampling: Sampling = Sampling()
     faces: FaceSettings = FaceSettings()
