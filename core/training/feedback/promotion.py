@@ -98,18 +98,19 @@ def finetune(
         ConfigError: it is no face detector of this project.
     """
     labelled = gather(shared_store(settings), settings, settings.data_dir / "faces", sole_reviewer=sole_reviewer)
-    return _finetune(config, labelled, prepare(config, places.data, places.store), places, settings, plan, on_share)
+    return finetune_on(config, labelled, prepare(config, places.data, places.store), places, settings, plan, on_share)
 
 
-def _finetune(
+def finetune_on(
     config: TrainConfig,
     labelled: Labelled,
     prepared: Prepared,
     places: Places,
     settings: Settings,
-    plan: Tuning | None,
-    on_share: OnShare,
+    plan: Tuning | None = None,
+    on_share: OnShare = lambda _, __: None,
 ) -> Outcome:
+    """:func:`finetune` on labelled faces that are at hand."""
     plan = plan or Tuning()
     base, weights = as_found(card(config.id), settings)
     before = load_detector(base, weights, "cpu")
