@@ -55,6 +55,7 @@ _GENERATORS = re.compile(
 )
 _PARAMETERS = ("parameters", "prompt", "workflow", "invokeai_metadata", "sd-metadata")
 _HIDDEN = "present; not shown here"
+_FAULTS = (WorkbenchError, *DECODER_FAULTS)
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ def read_metadata(ref: MediaRef, limits: Limits) -> Told:
         else:
             with open_container(ref.path, limits.max_pixels) as container:
                 _from_tags({k.lower(): v for k, v in container.metadata.items()}, told)
-    except (WorkbenchError, *DECODER_FAULTS):
+    except _FAULTS:
         told.notes.append("Its embedded facts are damaged.")
     _name_programs(told)
     return told

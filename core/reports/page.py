@@ -25,7 +25,7 @@ p{margin:.3rem 0}ul{padding-left:1.2rem;margin:.4rem 0}li{overflow-wrap:anywhere
 table{border-collapse:collapse;width:100%;font-size:.86rem;margin:.5rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem .7rem .3rem 0;border-bottom:1px solid #e3e7ed;
 overflow-wrap:anywhere}th[scope=row]{font-weight:600;width:24%;min-width:7rem}
-.wide{overflow-x:auto}.wide th,.wide td{overflow-wrap:normal;min-width:4rem}
+.wide{overflow-x:auto}.wide th,.wide td{overflow-wrap:normal;min-width:4rem}.wide td:last-child{min-width:9rem}
 .pictures{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:.4rem 0;flex:1 1 18rem;max-width:30rem}
 figure img{width:100%;border-radius:6px}figcaption,footer{color:#5c6675;font-size:.84rem}
 article+article{border-top:3px solid #e3e7ed;margin-top:3rem}
