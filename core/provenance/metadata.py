@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 
 from PIL import ExifTags, Image
 
-from core.errors import WorkbenchError
-from core.media.containers import DECODER_FAULTS, open_container
+from core.media.containers import READ_FAULTS, open_container
 from core.media.hints import tidy
 from core.media.image import open_image
 from core.settings import Limits
@@ -55,7 +54,6 @@ _GENERATORS = re.compile(
 )
 _PARAMETERS = ("parameters", "prompt", "workflow", "invokeai_metadata", "sd-metadata")
 _HIDDEN = "present; not shown here"
-_FAULTS = (WorkbenchError, *DECODER_FAULTS)
 
 
 @dataclass(slots=True)
@@ -82,7 +80,7 @@ def read_metadata(ref: MediaRef, limits: Limits) -> Told:
         else:
             with open_container(ref.path, limits.max_pixels) as container:
                 _from_tags({k.lower(): v for k, v in container.metadata.items()}, told)
-    except _FAULTS:
+    except READ_FAULTS:
         told.notes.append("Its embedded facts are damaged.")
     _name_programs(told)
     return told

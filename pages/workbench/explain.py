@@ -81,7 +81,7 @@ def _heat(analysis: Analysis, detectors: dict[str, str], t_s: float, key: str) -
     with right:
         one, two = st.columns(2, gap="small")
         one.image(found.crop, width="stretch", caption="What the model saw")
-        two.image(overlay(found.crop, found.crop_heat, opacity / 100), width="stretch", caption="Where it looked")
+        two.image(overlay(found.crop, found.crop_heat, opacity / 100), width="stretch", caption="What it reacted to")
         st.markdown(bullets(found.words))
 
 
