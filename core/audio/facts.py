@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio import measures
-from core.audio.activity import Span, method, spoken_s
+from core.audio.spans import Span, method, spoken_s
 from core.types import PCM, AudioClip, MediaInfo, SoundFacts
 
 ENVELOPE_POINTS = 800

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from core.audio.activity import Span
+from core.audio.spans import Span
 from core.types import PCM
 
 SILENT_DB = -100.0

@@ -7,6 +7,7 @@ from core.figures.consensus import consensus_bars
 from core.figures.judged import confusion_table, judged_reliability, judged_roc
 from core.figures.quality import face_quality
 from core.figures.several import probabilities, side_by_side, verdict_counts
+from core.figures.sound import sound_over_time
 from core.figures.spectrogram import sound_heat
 from core.figures.style import Theme, dark_colours
 from core.figures.sync import shown_curves, sync_curve, sync_over_time
@@ -25,6 +26,7 @@ __all__ = [
     "side_by_side",
     "shown_curves",
     "sound_heat",
+    "sound_over_time",
     "sync_curve",
     "sync_over_time",
     "timeline",

@@ -10,6 +10,7 @@ from html import escape
 from PIL import Image
 
 from core import wording
+from core.audio import words as voice_words
 from core.errors import WorkbenchError
 from core.provenance import words
 from core.registry import Card
@@ -151,6 +152,14 @@ def _person(row: PersonResult, driver: int | None) -> str:
         f"<tr><th scope=row>{escape(wording.person(row.track_id))}</th><td>{wording.percent(row.p_fake)}</td>"
         f"<td>{escape(remark)}</td></tr>"
     )
+
+
+def sound(analysis: Analysis) -> str:
+    """What the sound is like, and how to read its picture; "" without sound."""
+    if analysis.sound is None:
+        return ""
+    said = "".join(f"<li>{escape(line)}</li>" for line in voice_words.told(analysis))
+    return f'<div class="um-explain"><ul>{said}</ul><p>{escape(voice_words.READING)}</p></div>'
 
 
 def sync(analysis: Analysis) -> str:

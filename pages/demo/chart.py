@@ -16,10 +16,11 @@ PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 PLOTLY_URL = "/vendor/plotly.min.js"
 
 
-def chart(elem_id: str, *, clickable: bool = False) -> gr.HTML:
+def chart(elem_id: str, *, clickable: bool = False, plays: bool = False) -> gr.HTML:
     """An empty place for a figure; its value is made by :func:`drawn`. A click on a point of a clickable one is the
-    event ``seek`` with ``t_s`` and ``track`` of the point's customdata."""
-    options = {"palette": figures.dark_colours(), "source": PLOTLY_URL, "clickable": clickable}
+    event ``seek`` with ``t_s`` and ``track`` of the point's customdata; where it ``plays``, the chosen file plays from
+    there."""
+    options = {"palette": figures.dark_colours(), "source": PLOTLY_URL, "clickable": clickable, "plays": plays}
     script = (ASSETS / "chart.js").read_text(encoding="utf-8")
     return gr.HTML(
         value="",

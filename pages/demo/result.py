@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from core import figures, wording
+from core.audio import words as sound_words
 from core.errors import WorkbenchError
 from core.explain.choices import frame_detectors
 from core.overlays import telling_moment
@@ -39,6 +40,9 @@ class Result:
     frame: gr.HTML
     heat: gr.Checkbox
     people: gr.HTML
+    voice: gr.Column
+    sound: gr.HTML
+    sound_said: gr.HTML
     lips: gr.Column
     sync: gr.HTML
     strip: gr.HTML
@@ -56,7 +60,8 @@ class Result:
         """In the order of :func:`filled`."""
         return [
             self.column, *self.view, self.lines, self.fake, self.real, self.over_time, self.moment, self.frames,
-            self.frame, self.heat, self.people, self.lips, self.sync, self.strip, self.sync_words, self.facts,
+            self.frame, self.heat, self.people, self.voice, self.sound, self.sound_said, self.lips, self.sync,
+            self.strip, self.sync_words, self.facts,
         ]  # fmt: skip
 
 
@@ -82,6 +87,9 @@ def place_result() -> Result:
             with gr.Column(scale=5, min_width=300):
                 frame = gr.HTML(elem_id="um-frame", apply_default_css=False)
                 heat = gr.Checkbox(False, label="Show where the model looks", elem_id="um-heat")
+        with _panel("Sound") as voice:
+            sound_said = gr.HTML(apply_default_css=False)
+            sound = chart("um-sound", plays=True)
         with _panel("Sound and lips") as lips:
             sync_words = gr.HTML(apply_default_css=False)
             sync = chart("um-sync")
@@ -104,7 +112,7 @@ def place_result() -> Result:
             )
     return Result(
         column, verdict, scale, details, lines, fake, real, reset, consensus, over_time, timeline, moment, frames,
-        frame, heat, people, lips, sync, strip, sync_words, facts, downloads, saver,
+        frame, heat, people, voice, sound, sound_said, lips, sync, strip, sync_words, facts, downloads, saver,
     )  # fmt: skip
 
 
@@ -142,7 +150,7 @@ def view(analysis: Analysis) -> list[str]:
 def filled(shown: Shown | None, settings: Settings) -> list[Any]:
     """Values of :attr:`Result.outputs`; nothing to show hides the result."""
     if shown is None:
-        return [gr.update(visible=False), *[gr.skip()] * 19]
+        return [gr.update(visible=False), *[gr.skip()] * 22]
     analysis = shown.analysis
     limits = analysis.verdict.thresholds
     moment = telling_moment(analysis)
@@ -158,6 +166,9 @@ def filled(shown: Shown | None, settings: Settings) -> list[Any]:
         frame_or_reason(shown, moment, settings) if analysis.frames else "",
         gr.update(value=False, visible=bool(frame_detectors(analysis))),
         gr.update(value=cards.people(analysis), visible=len(analysis.people) > 1),
+        gr.update(visible=analysis.sound is not None),
+        drawn(figures.sound_over_time(analysis), " ".join(sound_words.told(analysis))) if analysis.sound else "",
+        cards.sound(analysis),
         gr.update(visible=bool(analysis.sync)),
         drawn(figures.sync_curve(analysis), "Fit of lips and sound over time shifts.") if analysis.sync else "",
         drawn(figures.sync_over_time(analysis), sync_words.over_time(analysis)) if _has_moments(analysis) else "",

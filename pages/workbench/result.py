@@ -20,6 +20,7 @@ from pages.workbench.frames import over_time, picture
 from pages.workbench.labels import label_panel
 from pages.workbench.lips import sound_and_lips
 from pages.workbench.provenance import provenance_view
+from pages.workbench.voice import sound_view
 
 _QUIET = {"displayModeBar": False}
 
@@ -115,6 +116,7 @@ def _details(analysis: Analysis, place: str) -> None:
     drawers: dict[str, Callable[[], None]] = {
         "Scores": lambda: tables.scores(analysis),
         "People": lambda: _people(analysis, place),
+        "Sound": lambda: sound_view(analysis, place),
         "Sound and lips": lambda: sound_and_lips(analysis, place),
         "Explain": lambda: explain_view(analysis, place),
         "File": lambda: _file(analysis),

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from core.audio import measures
-from core.audio.activity import STEP_S, VoiceActivity, segments, speech_of, spoken_s
+from core.audio.activity import VoiceActivity, speech_of
 from core.audio.facts import BANDS, COLUMNS, ENVELOPE_POINTS, envelope, mel, mel_hz, sound_facts, traces
+from core.audio.spans import STEP_S, segments, spoken_s
 from core.stages.asking.voices import MOST_WINDOWS, with_speech
 from core.training.nuisance.sound import telephone
 from core.types import PCM, AudioClip, MediaInfo, MediaKind, SoundFacts

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from core.audio.activity import spoken_s
+from core.audio.spans import spoken_s
 from core.detectors.audio import AudioDetector, load_audio_detector
 from core.registry import Card
 from core.stages.asking.answers import Answer, silent, spoken

@@ -1,5 +1,5 @@
 /* Draws one Plotly figure; the library comes from this server, never from another host. */
-const { palette, source, clickable } = UM_OPTIONS;
+const { palette, source, clickable, plays } = UM_OPTIONS;
 const box = element.querySelector(".um-chart");
 
 function library() {
@@ -24,6 +24,13 @@ function coloured(text) {
   return text;
 }
 
+function play(t_s) {
+  const player = document.querySelector(".um-preview audio, .um-preview video");
+  if (!player) return;
+  player.currentTime = Math.max(0, t_s);
+  player.play();
+}
+
 let drawn = "";
 
 async function draw() {
@@ -46,7 +53,9 @@ async function draw() {
   target.removeAllListeners?.("plotly_click");
   target.on("plotly_click", (event) => {
     const place = event.points[0]?.customdata;
-    if (clickable && Array.isArray(place)) trigger("seek", { t_s: place[0], track: place[1] });
+    if (!Array.isArray(place)) return;
+    if (clickable) trigger("seek", { t_s: place[0], track: place[1] });
+    if (plays) play(place[0]);
   });
 }
 
