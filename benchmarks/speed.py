@@ -1,0 +1,56 @@
+"""All about speed, side by side, as a page.
+
+    python -m benchmarks.speed [--only naive] [--write docs/speed.md]
+
+Nothing is downloaded: media are drawn, and the large networks have the published layout and random values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.speeds import backends, naive, scaling, startup
+from benchmarks.speeds.page import Chapter, where
+
+CHAPTERS: dict[str, Callable[[Path], Chapter]] = {
+    "naive": naive.measure,
+    "backends": backends.measure,
+    "single": scaling.single,
+    "scaling": scaling.scaling,
+    "batch": scaling.batch,
+    "startup": startup.measure,
+}
+_ABOUT = """# Speed
+
+Networks are run by the engine that is fastest on your machine and answers like torch (setting `runtime.backend`). The
+choice is made once for each network, by a trial of a few seconds, and kept in `data_dir/backends`; delete that folder
+to try again. Faces of a clip are searched in every fourth sampled frame; between these they are sought where they must
+be, by the same networks (setting `faces.search_every`). Only frames that are looked at are decoded, so that an hour
+costs about what a minute costs.
+
+All that follows was measured by `python -m benchmarks.speed --write docs/speed.md`.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="How fast the program is on this machine.")
+    parser.add_argument("--only", choices=list(CHAPTERS), action="append", help="chapters to measure (all)")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="where the page goes besides standard output")
+    options = parser.parse_args()
+    machine = where()
+    parts = [_ABOUT, f"Measured on {datetime.now(UTC):%d %B %Y}: {machine}.\n"]
+    for name in options.only or CHAPTERS:
+        with tempfile.TemporaryDirectory() as folder:
+            chapter = CHAPTERS[name](Path(folder)).markdown()
+        print(chapter, flush=True)
+        parts.append(chapter)
+        if options.write:
+            options.write.write_text("\n".join(parts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What ``benchmarks.speed`` measures, a module each; every one returns a chapter of the page."""
