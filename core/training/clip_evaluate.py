@@ -21,6 +21,7 @@ from core.training.clip_sets import calibration_set, for_input, held_out_set, se
 from core.training.data.manifest import Item
 from core.training.data.tracks import Window
 from core.training.evaluate import Evaluation, Measurement, Scores, parameters
+from core.training.heldout import evenly
 from core.training.results import Result, from_facts
 from core.training.tables import Figure
 from core.training.tasks import TaskConfig
@@ -28,6 +29,7 @@ from core.training.validation import ValidationSet
 from core.types import RGB
 
 ORDER = "order of frames"
+SOME = 40  # real windows that are compressed, and shuffled
 
 
 class ClipEvaluation(Evaluation):
@@ -54,7 +56,7 @@ class ClipEvaluation(Evaluation):
 
     def compressed(self, known: ValidationSet) -> None:
         """By how much compressing the windows of reals raises their mean P(fake)."""
-        reals, who = known.pixels[~known.fake], known.identity[~known.fake].tolist()
+        reals, who = _some_reals(known)
         before = self.score(reals)
         changes = {"JPEG q40": _every_frame, "H.264 CRF 32": partial(nuisance.h264_clip, crf=32)}
         for name, change in changes.items():
@@ -63,7 +65,7 @@ class ClipEvaluation(Evaluation):
 
     def shuffled(self, known: ValidationSet) -> None:
         """By how much it raises P(fake), and the suspicion of unrest where there is one, to shuffle a real's frames."""
-        reals, who = known.pixels[~known.fake], known.identity[~known.fake].tolist()
+        reals, who = _some_reals(known)
         mixed = np.stack([clip[np.random.default_rng(i).permutation(len(clip))] for i, clip in enumerate(reals)])
         self._mean(ORDER, "rise of mean P(fake), frames shuffled", self.score(mixed) - self.score(reals), who)
         before, after = self._unrest(reals), self._unrest(mixed)
@@ -95,6 +97,12 @@ class ClipEvaluation(Evaluation):
             "quality": bin_of(float(np.median(detail(middles)))),
             "p_fake": round(float(self.score(clips).mean()), 6),
         }
+
+
+def _some_reals(known: ValidationSet) -> tuple[RGB, list[str]]:
+    """Evenly spread real windows and whom they show."""
+    chosen = evenly(np.nonzero(~known.fake)[0].tolist(), SOME)
+    return known.pixels[chosen], known.identity[chosen].tolist()
 
 
 def _every_frame(clip: RGB) -> RGB:

@@ -1,4 +1,4 @@
-"""Clips to calibrate and to measure on, real and forged: made once, kept on disk, the same for all networks."""
+"""Clips to choose, calibrate and measure by, real and forged: made once, kept on disk, the same for all networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy as np
 
 from core.registry import InputSpec
 from core.training.calibrate import left_out
-from core.training.clip_task import at_cut
 from core.training.data.clips import ClipMaker, make_clip_validation, shrunk
 from core.training.data.manifest import Item, read_manifest
 from core.training.data.tracks import Window, build
@@ -20,8 +19,9 @@ from core.training.tasks import TaskConfig
 from core.training.validation import ValidationSet
 from core.types import RGB
 
-PAIRS_PER_METHOD = 12
-CALIBRATION_WINDOWS = 24  # of each clip at most
+PAIRS_PER_METHOD = 6
+TO_CHOOSE_BY = 3  # pairs of each method that are judged after every epoch
+CALIBRATION_WINDOWS = 20  # of each clip at most
 _FIELDS = ("pixels", "fake", "method", "source", "identity")
 
 
@@ -38,9 +38,18 @@ def held_out_set(config: TaskConfig, data: Path, store: Path) -> ValidationSet:
     """Windows of people who were not trained on, each once real and once forged, all methods equally often."""
     items = [i for i in held_out_items(config, data) if i.modality == "video"]
     windows = build(data, items, store, windows=config.clip.windows, length=config.clip.length)
-    count = PAIRS_PER_METHOD * len(config.fakes)
-    rounds = -(-count // len(windows))
-    return _made([windows[i] for i in evenly(range(len(windows)), count)] * rounds, config, store, HELD_OUT_SEED, count)
+    return _made(_turns(windows, PAIRS_PER_METHOD * len(config.fakes)), config, store, HELD_OUT_SEED)
+
+
+def validation_set(windows: Sequence[Window], config: TaskConfig, store: Path) -> ValidationSet:
+    """What a training chooses by, from other draws than :func:`held_out_set`."""
+    return _made(_turns(windows, TO_CHOOSE_BY * len(config.fakes)), config, store, seed=1)
+
+
+def _turns(windows: Sequence[Window], count: int) -> list[Window]:
+    """``count`` windows, evenly spread, some of them again where there are fewer."""
+    chosen = [windows[i] for i in evenly(range(len(windows)), count)]
+    return (chosen * -(-count // len(chosen)))[:count]
 
 
 def windows_to_test(config: TaskConfig, data: Path, store: Path) -> list[tuple[Item, list[Window]]]:
@@ -69,12 +78,15 @@ def _clips(data: Path, split: str) -> list[Item]:
     return [item for item in read_manifest(data, modalities=("video",)) if item.split == split]
 
 
-def _made(
-    windows: Sequence[Window], config: TaskConfig, store: Path, seed: int, count: int | None = None
-) -> ValidationSet:
+def at_cut(config: TaskConfig) -> TaskConfig:
+    """``config`` whose input is what is cut, before it is made smaller."""
+    spec = config.input
+    return config.model_copy(update={"input": spec.model_copy(update={"size": spec.via or spec.size, "via": None})})
+
+
+def _made(windows: Sequence[Window], config: TaskConfig, store: Path, seed: int) -> ValidationSet:
     whole = at_cut(config)
     even = neutral(whole, whole.input)
-    windows = list(windows)[:count]
     values = {
         "windows": [f"{w.row.sha256}{w.row.t_s}" for w in windows],
         "made": (sorted(config.fakes), config.clip.frames, min(config.clip.strides), seed),

@@ -11,17 +11,16 @@ import torch
 
 from core.errors import ConfigError
 from core.networks.embed import FrameEmbedder
-from core.training.data.clips import ClipPairs, Shrunk, make_clip_validation
+from core.training.clip_sets import at_cut, for_input, validation_set
+from core.training.data.clips import ClipPairs, Shrunk
 from core.training.data.embeddings import Embed, EmbeddedPairs, embedded_validation
 from core.training.data.manifest import read_manifest
 from core.training.data.splits import load_or_make
 from core.training.data.tracks import build
-from core.training.heldout import evenly
 from core.training.prepare import SPLITS
 from core.training.tasks import Material, TaskConfig, bank_key, kept, network_input
 
 log = logging.getLogger(__name__)
-MOST_TO_CHOOSE_BY = 32  # windows that are judged after every epoch
 
 
 def prepare_clips(config: TaskConfig, data: Path, store: Path, bank: Path, splits: Path = SPLITS) -> Material:
@@ -44,8 +43,7 @@ def prepare_clips(config: TaskConfig, data: Path, store: Path, bank: Path, split
     whole = at_cut(config)
     made = ClipPairs(train, whole, clip.frames, clip.strides)
     pairs = kept(made, config, bank / bank_key(whole.model_copy(update={"task": "clip", "frame_detector": None}), rows))
-    held = [held[i] for i in evenly(range(len(held)), MOST_TO_CHOOSE_BY)]
-    validation = make_clip_validation(held, config, clip.frames, clip.strides)
+    validation = for_input(validation_set(held, config, store), config.input)
     if config.task == "embedding":
         embed = frame_embedder(config)
         pairs = kept(EmbeddedPairs(pairs, embed), config, bank / bank_key(config, rows))
@@ -54,12 +52,6 @@ def prepare_clips(config: TaskConfig, data: Path, store: Path, bank: Path, split
         pairs = Shrunk(pairs, config.input)
     licences = {item.source: item.licence.split(": ", 1)[-1] for item in items}
     return Material(pairs, validation, rows, licences)
-
-
-def at_cut(config: TaskConfig) -> TaskConfig:
-    """``config`` whose input is what is cut, before it is made smaller."""
-    spec = config.input
-    return config.model_copy(update={"input": spec.model_copy(update={"size": spec.via or spec.size, "via": None})})
 
 
 def frame_embedder(config: TaskConfig) -> Embed:

@@ -150,7 +150,7 @@ def kept(pairs: PairData, config: TaskConfig, folder: Path) -> PairData:
 def network_input(batch: torch.Tensor, spec: InputSpec) -> torch.Tensor:
     """Clips uint8[N, T, S, S, 3] to float32[N, T, 3, S, S] by the mean and std of ``spec``; embeddings and samples are
     taken as they are."""
-    if batch.is_floating_point():
+    if batch.ndim < 4:
         return batch.float()
     mean = torch.tensor(spec.mean, device=batch.device)
     std = torch.tensor(spec.std, device=batch.device)
