@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,13 @@ class Intake:
 
 def place_intake(settings: Settings, tries: Sequence[Example]) -> Intake:
     """Lay the components out in the current column."""
+    gr.HTML(
+        '<div class="um-hint um-note um-info"><p><b>New here?</b> Try an example below, or choose a file. Then click a '
+        "point of the timeline, or move the lines: nothing you do here can break anything.</p>"
+        '<button type="button">Got it</button></div>',
+        js_on_load=(ASSETS / "hint.js").read_text(encoding="utf-8"),
+        apply_default_css=False,
+    )
     file = gr.File(label="Picture, clip or voice", show_label=False, height=168, elem_id="um-file")
     gr.HTML(
         '<p class="um-faint um-paste">or paste a picture with Ctrl+V anywhere on this page</p>',
@@ -104,4 +112,17 @@ def _picture(example: Example) -> RGB:
     if example.kind is MediaKind.IMAGE:
         with Image.open(example.path) as image:
             return np.asarray(image.convert("RGB"))
+    if example.kind is MediaKind.AUDIO:
+        return _waveform(example)
     return frame_at(example.path, 0.6).rgb
+
+
+def _waveform(example: Example) -> RGB:
+    """How loud a recording is over its length, uint8[160, 160, 3]."""
+    with wave.open(str(example.path), "rb") as sound:
+        pcm = np.abs(np.frombuffer(sound.readframes(sound.getnframes()), dtype="<i2").astype(np.float64))
+    columns = np.array([part.max() for part in np.array_split(pcm, 32)]) / max(pcm.max(), 1.0)
+    heights = np.repeat(np.maximum(columns, 0.04), 5) * 60.0
+    away = np.abs(np.arange(160) - 79.5)[:, None]
+    loud = (away <= heights[None, :]) & (np.arange(160) % 5 < 3)[None, :]
+    return np.where(loud[:, :, None], np.array([99, 184, 245]), np.array([31, 39, 51])).astype(np.uint8)
