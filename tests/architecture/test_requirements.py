@@ -23,7 +23,7 @@ CHOSEN = {
     "librosa", "grad-cam", "pandas", "diskcache",
 }  # fmt: skip
 # Only on machines of a certain kind or for one method, and imported only where they are there.
-OPTIONAL = {"mlflow", "onnxruntime", "pyworld", "ray", "spaces"}
+OPTIONAL = {"mlflow", "onnxruntime", "pyworld", "ray", "spaces", "s3fs"}
 
 
 def declared(file: str) -> dict[str, Requirement]:
