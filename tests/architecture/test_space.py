@@ -52,7 +52,17 @@ def test_the_variables_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.profile == variables["UNMASK_PROFILE"]
     assert settings.limits.max_bytes == variables["UNMASK_LIMITS__MAX_BYTES"]
     assert settings.limits.max_seconds == variables["UNMASK_LIMITS__MAX_SECONDS"]
-    assert len(variables) == 4
+    assert settings.server.proxies == variables["UNMASK_SERVER__PROXIES"] >= 1
+    assert settings.server.lanes == variables["UNMASK_SERVER__LANES"]
+    assert settings.server.queue == variables["UNMASK_SERVER__QUEUE"]
+    assert settings.server.budget_s == variables["UNMASK_SERVER__BUDGET_S"]
+    assert settings.sandbox.workers == variables["UNMASK_SANDBOX__WORKERS"]
+    assert len(variables) == 9
+
+
+def test_no_secret_stands_in_the_file() -> None:
+    names = [name for name in space()["variables"] if "TOKEN" in name or "PASSWORD" in name or "LOGIN" in name]
+    assert names == []
 
 
 def test_the_data_lie_on_the_persistent_disk() -> None:
