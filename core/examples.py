@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -202,6 +203,15 @@ def _write_talking_blended(path: Path) -> None:
     _write_clip(path, self_blended())
 
 
+def _write_voice(path: Path) -> None:
+    pcm = np.round(voice(loudness()) * 32767.0).astype("<i2")
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(_SR_HZ)
+        out.writeframes(pcm.tobytes())
+
+
 def _write_clip(path: Path, picture: RGB) -> None:
     envelope = loudness()
     with av.open(str(path), "w") as container:
@@ -254,6 +264,14 @@ _RECIPES: tuple[tuple[str, str, str, MediaKind, tuple[int, int, int] | None, Cal
         MediaKind.VIDEO,
         (70, 0, 340),
         _write_talking_blended,
+    ),
+    (
+        "computed-voice.wav",
+        "Computed voice",
+        "No real voice: a buzz through three formants, with pauses. It says nothing.",
+        MediaKind.AUDIO,
+        None,
+        _write_voice,
     ),
     (
         "hills.jpg",

@@ -78,6 +78,20 @@ def test_the_landscape_is_not_applicable(results: dict[str, Analysis]) -> None:
     assert results["hills"].verdict.label is Label.NOT_APPLICABLE
 
 
+@pytest.mark.parametrize("preset", ensemble_ids())
+@pytest.mark.parametrize("stem", ["portrait", "talking-portrait", "computed-voice"])
+def test_every_preset_runs_on_every_kind_of_example(preset: str, stem: str, settings: Settings) -> None:
+    example = next(e for e in examples(settings) if e.path.stem == stem)
+    analysis = analyse(example.path, settings.model_copy(update={"preset": preset}))
+    assert {s.detector for s in analysis.scores} == {m.detector for m in ensemble(preset).members}
+    assert all(s.status is not Status.ERROR for s in analysis.scores)
+    assert all("python -m core.cli" in s.reason for s in analysis.scores if s.status is Status.UNAVAILABLE)
+    assert analysis.verdict.reasons
+    voted = [s for s in analysis.scores if s.status is Status.OK]
+    assert (analysis.verdict.p_fake is None) == (analysis.verdict.label is Label.NOT_APPLICABLE)
+    assert voted or analysis.verdict.label is Label.NOT_APPLICABLE
+
+
 def test_the_talking_example_has_lanes_and_a_sync_curve(results: dict[str, Analysis]) -> None:
     talking = results["talking-portrait"]
     assert len(talking.tracks) == 1 and len(talking.timelines[0].t_s) >= 16

@@ -28,6 +28,7 @@ def test_there_is_one_of_each_sort_and_each_is_what_it_claims(made):
         "portrait-self-blended",
         "talking-portrait",
         "talking-portrait-blended",
+        "computed-voice",
         "hills",
     ]
     for example in tries:
