@@ -109,7 +109,8 @@ def _run(key: str, ref: MediaRef, context: Context) -> Analysis:
     with context.stage(Stage.SYNC):
         sync = compare_sound_and_lips(material, tracks, context)
     with context.stage(Stage.VERDICT):
-        rule = evidence_rule(ref.kind, context.settings.faces.min_frames, len(sampled))
+        speech_s = material.sound.speech_s if material.sound else None
+        rule = evidence_rule(ref.kind, context.settings.faces.min_frames, len(sampled), speech_s=speech_s)
         people = fuse(scored.scores, tracks, scored.timelines, context.preset, rule)
         verdict = decide(people, scored.scores, context.preset.limits)
     context.step(1.0)

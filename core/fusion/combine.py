@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import ConfigError
-from core.fusion.doubts import doubts
+from core.fusion.doubts import doubts, thin_voice
 from core.fusion.fits import FOLDER, FusionFit, check_members, read_fit
 from core.fusion.rules import Rule, fitted_rule, plain_rule
 from core.fusion.spread import interval
@@ -19,10 +19,12 @@ NOT_FITTED = "the fusion of this preset is not fitted yet: the figure is the wei
 
 @dataclass(frozen=True, slots=True)
 class EvidenceRule:
-    """How many scored frames a person needs to drive a verdict: ``min_frames``, or all of a shorter clip."""
+    """How many scored frames a person needs to drive a verdict: ``min_frames``, or all of a shorter clip. ``speech_s``
+    are the seconds of speech, None where there is no sound: of few, nobody is called fake by the voice alone."""
 
     min_frames: int
     sampled: int
+    speech_s: float | None = None
 
     @property
     def needed(self) -> int:
@@ -59,7 +61,7 @@ def fuse_person(
         reason="" if enough else f"only {frames} usable of {rule.needed} frames needed",
         contributions=_contributions(votes, how, preset.min_members),
         interval=interval(votes, how.p),
-        doubts=doubts(votes, track),
+        doubts=(*doubts(votes, track), *thin_voice(votes, rule.speech_s)),
         calibration=None if fit is None else fit.name,
         fusion=_how(preset, fit, mine),
     )
@@ -86,9 +88,9 @@ def fuse(
     return tuple(fuse_person(t.id if t else None, scores, timelines, preset, rule, track=t, fit=fit) for t in people)
 
 
-def evidence_rule(kind: MediaKind, min_frames: int, sampled: int) -> EvidenceRule:
+def evidence_rule(kind: MediaKind, min_frames: int, sampled: int, *, speech_s: float | None = None) -> EvidenceRule:
     """A picture needs one usable face, a clip ``min_frames`` frames of one person."""
-    return EvidenceRule(1 if kind is MediaKind.IMAGE else min_frames, max(1, sampled))
+    return EvidenceRule(1 if kind is MediaKind.IMAGE else min_frames, max(1, sampled), speech_s)
 
 
 def _how(preset: Ensemble, fit: FusionFit | None, scores: Sequence[Score]) -> str:

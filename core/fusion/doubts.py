@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from statistics import median
 
 from core.fusion.votes import Vote
-from core.types import FaceQuality, FaceTrack
+from core.types import FaceQuality, FaceTrack, Modality
 
 # Medians over a person's faces beyond which measures of detail, light, turn and cover make scores unreliable.
 _BLUR, _LUMA, _YAW, _COVER = 8.0, (25.0, 240.0), 0.9, 0.75
 _CROWD = 3
+FULL_SPEECH_S = 3.0
 
 
 def doubts(votes: Sequence[Vote], track: FaceTrack | None) -> tuple[str, ...]:
@@ -31,6 +32,13 @@ def _lone(votes: Sequence[Vote]) -> str:
     if len(votes) < _CROWD or sum(v.p >= 0.5 for v in votes) != 1:
         return ""
     return f"only one of {len(votes)} detectors leans to fake, which is not enough to call it fake"
+
+
+def thin_voice(votes: Sequence[Vote], speech_s: float | None) -> tuple[str, ...]:
+    """Where only voices were judged, and of less than three seconds of speech: that it is too little."""
+    if speech_s is None or speech_s >= FULL_SPEECH_S or any(v.modality is not Modality.AUDIO for v in votes):
+        return ()
+    return (f"only {speech_s:.1f} s of speech were heard, and {FULL_SPEECH_S:.0f} s are needed for that",)
 
 
 def poor_face(quality: Sequence[FaceQuality]) -> str:

@@ -9,9 +9,11 @@ from core.audio import measures
 from core.audio.activity import VoiceActivity, speech_of
 from core.audio.facts import BANDS, COLUMNS, ENVELOPE_POINTS, envelope, mel, mel_hz, sound_facts, traces
 from core.audio.spans import STEP_S, segments, spoken_s
+from core.fusion.doubts import thin_voice
+from core.fusion.votes import Vote
 from core.stages.asking.voices import MOST_WINDOWS, with_speech
 from core.training.nuisance.sound import telephone
-from core.types import PCM, AudioClip, MediaInfo, MediaKind, SoundFacts
+from core.types import PCM, AudioClip, MediaInfo, MediaKind, Modality, SoundFacts
 from tests.media import voice
 
 SR = 16_000
@@ -121,6 +123,12 @@ def test_facts_tell_speech_from_silence_and_from_other_sound(activity: VoiceActi
         facts = sound_facts(clip, speech_of(clip, activity, lambda: None), INFO)
         assert facts.kind == kind and facts.duration_s == clip.duration_s
         assert (facts.speech_s > 1.0) == (kind == "speech")
+
+
+def test_little_speech_alone_calls_nobody_fake() -> None:
+    heard, seen = Vote("a", 0.9, Modality.AUDIO, whole=True), Vote("b", 0.9)
+    assert "1.8 s" in thin_voice([heard], 1.8)[0]
+    assert thin_voice([heard], 3.0) == thin_voice([heard], None) == thin_voice([heard, seen], 1.8) == ()
 
 
 def test_only_windows_with_speech_are_judged() -> None:

@@ -17,7 +17,6 @@ from core.stages.reading import Material
 from core.types import AudioClip, FaceTrack, MediaKind, SoundFacts, Status
 
 LEAST_S = 1.0
-FULL_S = 3.0
 MOST_WINDOWS = 160
 _BATCH = 8
 
