@@ -22,6 +22,7 @@ from pages.demo.visitor import place_visitor, visitor
 
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 _KEPT_S = 6 * 3600
+_EMPTY = '<p class="um-faint">The verdict on the {} file will appear here.</p>'
 
 
 class CompareHandlers:
@@ -39,7 +40,7 @@ class CompareHandlers:
             yield cards.failure(missing, "Nothing to compare"), "", gr.skip(), None, *_buttons(True)
             return
         caller = visitor(request, tab), client_of(request, self._service.settings.server.proxies)
-        shown = ["", ""]
+        shown = [_EMPTY.format("first"), _EMPTY.format("second")]
         found: list[Analysis] = []
         for side, path in enumerate((first, second)):
             for html, job, analysis in self._one(Path(path), preset, caller):
@@ -89,8 +90,10 @@ def place_compare(site: gr.Blocks, service: Service) -> None:
             run = gr.Button("Compare", variant="primary", size="lg", elem_id="um-run")
             stop = gr.Button("Stop", size="lg", visible=False, elem_id="um-stop")
     with gr.Row():
-        left = gr.HTML(elem_id="um-left", apply_default_css=False, elem_classes="um-panel", min_width=300)
-        right = gr.HTML(elem_id="um-right", apply_default_css=False, elem_classes="um-panel", min_width=300)
+        with gr.Column(elem_classes="um-panel", min_width=300):
+            left = gr.HTML(_EMPTY.format("first"), elem_id="um-left", apply_default_css=False)
+        with gr.Column(elem_classes="um-panel", min_width=300):
+            right = gr.HTML(_EMPTY.format("second"), elem_id="um-right", apply_default_css=False)
     with gr.Column(elem_classes="um-panel"):
         gr.HTML("<h2>Both on one axis</h2>", apply_default_css=False)
         both = chart("um-both")

@@ -55,6 +55,7 @@ def mount_options(settings: Settings) -> dict[str, Any]:
     return {
         "theme": theme(),
         "css": (ASSETS / "style.css").read_text(encoding="utf-8"),
+        "js": (ASSETS / "labels.js").read_text(encoding="utf-8"),
         "favicon_path": str(ASSETS / "favicon.svg"),
         "max_file_size": settings.limits.max_bytes,
         "allowed_paths": [str((settings.data_dir / "examples").resolve())],
@@ -92,7 +93,7 @@ def theme() -> gr.themes.Base:
         block_background_fill_dark="#171c24",
         button_primary_background_fill="#0b5fa5",
         button_primary_background_fill_hover="#084b84",
-        button_primary_background_fill_dark="#2b83c9",
-        button_primary_background_fill_hover_dark="#4398db",
+        button_primary_background_fill_dark="#1c6fb0",
+        button_primary_background_fill_hover_dark="#185f98",
         button_primary_text_color="#ffffff",
     )
