@@ -61,6 +61,15 @@ KEYS: Mapping[str, Action] = MappingProxyType(
 """Hot keys, in lower case. The command key counts as ctrl."""
 
 
+METHODS = ("face swap", "reenactment", "generated", "lip sync", "cloned voice", "edited by hand")
+"""Methods that a reviewer may suspect."""
+
+REGIONS = ("eyes", "mouth and teeth", "edge of the face", "skin", "hair", "background", "movement", "sound")
+"""Where a reviewer may have seen it; kept as a tag behind :data:`REGION`."""
+
+REGION = "region: "
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One analysed medium in the queue. ``priority`` in [0, 1], highest first."""
@@ -75,7 +84,9 @@ class Review:
     """One reviewer's word on one item.
 
     ``blind`` is the judgement made before the model's score was shown (None where there was none), ``judgement`` the
-    one that stands. ``seen`` says that the score has been shown, and stays true after an undo.
+    one that stands. ``seen`` says that the score has been shown, and stays true after an undo. ``tags`` name methods
+    that are suspected and regions (behind :data:`REGION`); ``consent`` allows training with the medium. ``at`` is when
+    it was last stored (UTC, ISO 8601; "" = never).
     """
 
     item: str
@@ -84,14 +95,19 @@ class Review:
     blind: Judgement | None = None
     note: str = ""
     seen: bool = False
+    tags: tuple[str, ...] = ()
+    consent: bool = False
+    at: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a step changed: the review and the skipped items as they were before it."""
+    """What a step changed: the review and the skipped items as they were before it. ``joined`` steps are undone
+    together with the one before them."""
 
     before: Review
     skipped: tuple[str, ...]
+    joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +229,19 @@ def decide(queue: Queue, judgement: Judgement) -> Queue:
     review = queue.review(item.id)
     if review.state is State.DRAFT and review.judgement is judgement:
         return submit(queue)
-    drafted = replace(
-        review,
-        state=State.DRAFT,
-        judgement=judgement,
-        blind=review.blind if review.seen else judgement,
-        seen=True,
-    )
-    return _step(queue, drafted)
+    return _step(queue, _drafted(review, judgement))
+
+
+def decide_many(queue: Queue, item_ids: Iterable[str], judgement: Judgement) -> Queue:
+    """The same judgement for several open items: each becomes a draft. One undo takes all of it back."""
+    chosen = _open_among(queue, item_ids)
+    return _steps(queue, [_drafted(queue.review(item_id), judgement) for item_id in chosen])
+
+
+def submit_many(queue: Queue, item_ids: Iterable[str]) -> Queue:
+    """Close those of the items that are drafts. One undo takes all of it back."""
+    drafts = [queue.review(item_id) for item_id in _open_among(queue, item_ids)]
+    return _steps(queue, [replace(d, state=State.SUBMITTED) for d in drafts if d.state is State.DRAFT])
 
 
 def submit(queue: Queue) -> Queue:
@@ -248,14 +269,26 @@ def undo(queue: Queue) -> Queue:
         return queue
     *rest, last = queue.steps
     now = queue.review(last.before.item)
-    reviews = {**queue.reviews, now.item: replace(last.before, seen=now.seen, note=now.note)}
-    return replace(queue, reviews=reviews, skipped=last.skipped, steps=tuple(rest))
+    before = replace(last.before, seen=now.seen, note=now.note, tags=now.tags, at=now.at)
+    earlier = replace(queue, reviews={**queue.reviews, now.item: before}, skipped=last.skipped, steps=tuple(rest))
+    return undo(earlier) if last.joined else earlier
 
 
-def annotate(queue: Queue, item_id: str, note: str) -> Queue:
-    """Keep a note on an item, whatever its state. Not a step: undo leaves notes alone."""
-    review = replace(queue.review(item_id), note=note)
+def annotate(queue: Queue, item_id: str, note: str | None = None, tags: Iterable[str] | None = None) -> Queue:
+    """Keep a note or tags on an item, whatever its state; None leaves them. Not a step: undo leaves both alone."""
+    review = queue.review(item_id)
+    review = replace(
+        review,
+        note=review.note if note is None else note,
+        tags=review.tags if tags is None else tuple(dict.fromkeys(tags)),
+    )
     return replace(queue, reviews={**queue.reviews, item_id: review})
+
+
+def allow(before: Queue, after: Queue, consent: bool) -> Queue:
+    """``after``, in which the reviews that were submitted since ``before`` allow training or do not."""
+    closed = [r for r in changed(before, after) if r.state is State.SUBMITTED]
+    return replace(after, reviews={**after.reviews, **{r.item: replace(r, consent=consent) for r in closed}})
 
 
 _ACTIONS: Mapping[Action, Callable[[Queue], Queue]] = MappingProxyType(
@@ -326,9 +359,25 @@ def _close(queue: Queue, state: State) -> Queue:
     return _step(queue, replace(review, state=state))
 
 
-def _step(queue: Queue, review: Review, skipped: tuple[str, ...] | None = None) -> Queue:
+def _drafted(review: Review, judgement: Judgement) -> Review:
+    blind = review.blind if review.seen else judgement
+    return replace(review, state=State.DRAFT, judgement=judgement, blind=blind, seen=True)
+
+
+def _open_among(queue: Queue, item_ids: Iterable[str]) -> list[str]:
+    wanted = set(item_ids)
+    return [item.id for item in upcoming(queue) if item.id in wanted]
+
+
+def _steps(queue: Queue, reviews: Sequence[Review]) -> Queue:
+    for place, review in enumerate(reviews):
+        queue = _step(queue, review, joined=place > 0)
+    return queue
+
+
+def _step(queue: Queue, review: Review, skipped: tuple[str, ...] | None = None, *, joined: bool = False) -> Queue:
     """Store a review under its item and remember how to take that back."""
-    before = Step(queue.review(review.item), queue.skipped)
+    before = Step(queue.review(review.item), queue.skipped, joined)
     return replace(
         queue,
         reviews={**queue.reviews, review.item: review},

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 
@@ -45,6 +48,15 @@ class ReviewBook:
         with self._db.read() as connection:
             return {row["analysis_id"]: _review(row) for row in connection.execute(query).mappings()}
 
+    def all_reviews(self) -> dict[str, dict[str, Review]]:
+        """Everyone's reviews by name, then by analysis id."""
+        with self._db.read() as connection:
+            rows = connection.execute(select(reviews).order_by(reviews.c.updated_at)).mappings().all()
+        found: dict[str, dict[str, Review]] = {}
+        for row in rows:
+            found.setdefault(row["reviewer"], {})[row["analysis_id"]] = _review(row)
+        return found
+
     def reviewers(self) -> list[str]:
         """Everyone who reviewed something, by name."""
         with self._db.read() as connection:
@@ -53,7 +65,8 @@ class ReviewBook:
             )
 
 
-def _save(connection: Connection, reviewer: str, review: Review) -> None:
+def _save(connection: Connection, reviewer: str, given: Review) -> None:
+    review = replace(given, note=encodable(given.note), tags=tuple(encodable(tag) for tag in given.tags))
     key = (reviews.c.reviewer == reviewer) & (reviews.c.analysis_id == review.item)
     before = connection.execute(select(reviews).where(key)).mappings().first()
     label_id = _label_of(connection, reviewer, review, before)
@@ -65,10 +78,12 @@ def _save(connection: Connection, reviewer: str, review: Review) -> None:
             state=review.state.value,
             judgement=review.judgement.value if review.judgement else None,
             blind=review.blind.value if review.blind else None,
-            note=encodable(review.note),
+            note=review.note,
             seen=review.seen,
             label_id=label_id,
             updated_at=now(),
+            tags=json.dumps(review.tags),
+            consent=review.consent,
         )
     )
 
@@ -82,10 +97,17 @@ def _label_of(connection: Connection, reviewer: str, review: Review, before: Row
         if own:
             retract(connection, own)
         return None
-    truth, note = _TRUTHS[review.judgement], encodable(review.note)
-    if own and own["truth"] == truth.value and own["comment"] == note:
+    truth = _TRUTHS[review.judgement]
+    if own and _same(own, truth, review):
         return int(own["id"])
-    return append_label(connection, judged, truth, reviewer=reviewer, comment=note).id
+    return append_label(
+        connection, judged, truth, reviewer=reviewer, comment=review.note, tags=review.tags, consent=review.consent
+    ).id
+
+
+def _same(label: Mapping[Any, Any], truth: Truth, review: Review) -> bool:
+    said = (truth.value, review.note, list(review.tags), review.consent)
+    return said == (label["truth"], label["comment"], json.loads(label["tags"]), bool(label["consent"]))
 
 
 def _judged(connection: Connection, analysis_id: str) -> Judged:
@@ -104,4 +126,7 @@ def _review(row: RowMapping) -> Review:
         blind=Judgement(row["blind"]) if row["blind"] else None,
         note=row["note"],
         seen=bool(row["seen"]),
+        tags=tuple(json.loads(row["tags"])),
+        consent=bool(row["consent"]),
+        at=row["updated_at"],
     )

@@ -64,6 +64,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (media_sha256, hash)
         )""",
     ),
+    (
+        "ALTER TABLE reviews ADD COLUMN tags TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE reviews ADD COLUMN consent BOOLEAN NOT NULL DEFAULT 0",
+    ),
 )
 
 metadata = MetaData()
@@ -116,6 +120,8 @@ reviews = Table(
     Column("seen", Boolean, nullable=False),
     Column("label_id", Integer),
     Column("updated_at", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("consent", Boolean, nullable=False),
 )
 
 fingerprints = Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -226,3 +227,22 @@ def test_a_whole_queue_can_be_walked_closed_and_resumed(store: Store) -> None:
         queue = after
     assert store.reviews("anna") == dict(queue.reviews)
     assert [x.truth for x in store.labels()] == [Truth.FAKE]
+
+
+def test_tags_and_consent_of_a_review_are_those_of_its_label(store) -> None:
+    analysis = make_analysis()
+    store.record(analysis, origin="workbench")
+    review = Review(
+        analysis.id, State.SUBMITTED, Judgement.FAKE, tags=("face swap", "region: eyes"), consent=True, note="n"
+    )
+    store.save_reviews("anna", [review])
+    (label,) = store.labels(consent=True)
+    assert label.tags == review.tags
+    (kept,) = store.reviews("anna").values()
+    assert kept == review
+    assert kept.at
+    store.save_reviews("anna", [review])
+    assert [one.id for one in store.labels()] == [label.id]
+    store.save_reviews("anna", [replace(review, consent=False)])
+    assert [one.consent for one in store.labels()] == [False]
+    assert store.all_reviews() == {"anna": store.reviews("anna")}

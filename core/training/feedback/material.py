@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from core.errors import WorkbenchError
 from core.media.guard import identify
+from core.review import REGION
 from core.settings import Settings
 from core.store.history import Store
 from core.store.uploads import Uploads
@@ -87,7 +88,8 @@ def _item(vote: Vote, settings: Settings) -> Item | None:
         return None
     if kind is MediaKind.AUDIO:
         return None
-    method = vote.tags[0] if vote.tags else ("labelled fake" if vote.fake else "pristine")
+    methods = [tag for tag in vote.tags if not tag.startswith(REGION)]
+    method = methods[0] if methods else ("labelled fake" if vote.fake else "pristine")
     sha256 = vote.media_sha256
     return Item(path.name, sha256, kind.value, vote.fake, method, "feedback", sha256, "train", "given for training")
 
