@@ -38,7 +38,7 @@ def sync_over_time(analysis: Analysis, *, theme: Theme = "light") -> go.Figure:
     if not curves:
         return explain(_nothing(analysis), theme)
     lane = _MAP_PX + _STRIP_PX + _GAP_PX
-    canvas = Canvas(theme, lane * len(curves) + 40, margin=(54, 10, 24, 36))
+    canvas = Canvas(theme, lane * len(curves) + 40, margin=(60, 10, 24, 36))
     canvas.layout |= {"hovermode": "closest", "clickmode": "event"}
     for number, curve in enumerate(curves):
         _lane(canvas, curve, number, len(curves))
@@ -97,9 +97,8 @@ def _lane(canvas: Canvas, curve: SyncCurve, number: int, lanes: int) -> None:
     upper, lower = f"y{_suffix(2 * number)}", f"y{_suffix(2 * number + 1)}"
     small = {"tickfont": {"color": colours.muted, "size": 11}, "automargin": False, "anchor": "x", "showgrid": False}
     ends = [curve.offset_ms[0], curve.offset_ms[-1]]
-    canvas.axis(
-        f"yaxis{upper[1:]}", domain=[middle, top], range=ends, tickvals=[-400, 0, 400], ticksuffix=" ms", **small
-    )
+    ticks = {"tickvals": [-400, 0, 400], "ticktext": ["−400 ms", "0 ms", "+400 ms"]}
+    canvas.axis(f"yaxis{upper[1:]}", domain=[middle, top], range=ends, **ticks, **small)
     peak = max(0.05, *curve.agreement_at)
     canvas.axis(
         f"yaxis{lower[1:]}",
@@ -126,8 +125,8 @@ def _map(canvas: Canvas, curve: SyncCurve, axis: str) -> dict[str, object]:
     columns = [list(row) for row in zip(*curve.coherence, strict=True)]
     return {
         "type": "heatmap", "x": list(curve.t_s), "y": list(curve.offset_ms), "z": columns, "yaxis": axis,
-        "colorscale": [[0, rgba(colour, 0.0)], [0.45, rgba(colour, 0.05)], [1, rgba(colour, 0.95)]],
-        "showscale": False, "connectgaps": False,
+        "colorscale": [[0, rgba(colour, 0.0)], [0.3, rgba(colour, 0.12)], [1, rgba(colour, 0.95)]],
+        "zmin": 0.0, "showscale": False, "connectgaps": False,
         "hovertemplate": "%{x:.1f} s, %{y:.0f} ms: %{z:.2f}<extra></extra>",
     }  # fmt: skip
 
@@ -136,7 +135,7 @@ def _best(canvas: Canvas, curve: SyncCurve, axis: str) -> dict[str, object]:
     """The best shift of every moment."""
     return {
         "type": "scatter", "mode": "markers", "x": list(curve.t_s), "y": list(curve.offset_at_ms), "yaxis": axis,
-        "marker": {"size": 6, "color": canvas.colours.text, "line": {"color": canvas.colours.surface, "width": 1}},
+        "marker": {"size": 4, "color": canvas.colours.text, "line": {"color": canvas.colours.surface, "width": 1}},
         "customdata": _places(curve), "hovertemplate": "%{x:.1f} s: best at %{y:.0f} ms<extra></extra>",
     }  # fmt: skip
 

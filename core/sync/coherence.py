@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import ndtr
 
 from core.types import SyncStretch
@@ -50,32 +49,31 @@ class Piece:
     def fits(self) -> npt.NDArray[np.float64]:
         """How well each mouth fits the sound at shifts of -15 … +15 frames, float64[N, 31]; higher is better, and a
         positive shift means that the sound comes late."""
-        return _fits(self.mouths, self.voices, self.by_distance)
+        rows = np.arange(len(self.mouths))[:, None]
+        return np.asarray(self._each_with_each()[rows, rows + np.arange(2 * REACH + 1)])
 
     def wrong(self) -> npt.NDArray[np.float64]:
         """As the mean of :meth:`fits` where somebody speaks, of sound that certainly does not belong there: the own
         sound moved by more than a second, and run backwards. float64[24, 31]."""
-        rows = []
+        every, length = self._each_with_each(), len(self.voices)
+        rows = np.flatnonzero(self.heard)[:, None]
+        columns = rows + np.arange(2 * REACH + 1)
+        out = []
         for number in range(_WRONG):
-            back = number % 2 == 1 or len(self.voices) < 4 * _APART
-            voices = self.voices[::-1] if back else self.voices
-            room = len(voices) - (0 if back else 2 * _APART)
-            moved = np.roll(voices, (0 if back else _APART) + number * room // _WRONG, axis=0)
-            rows.append(_fits(self.mouths[self.heard], moved, self.by_distance, self.heard).mean(axis=0))
-        return np.stack(rows)
+            backwards = number % 2 == 1 or length < 4 * _APART
+            room = length if backwards else length - 2 * _APART
+            moved = (columns - number * room // _WRONG - (0 if backwards else _APART)) % length
+            out.append(every[rows, length - 1 - moved if backwards else moved].mean(axis=0))
+        return np.stack(out)
 
-
-def _fits(
-    mouths: Floats, voices: Floats, by_distance: bool, heard: npt.NDArray[np.bool_] | None = None
-) -> npt.NDArray[np.float64]:
-    around = sliding_window_view(voices, 2 * REACH + 1, axis=0)
-    if heard is not None:
-        around = around[heard]
-    product = np.einsum("nw,nwk->nk", mouths, around[: len(mouths)]).astype(np.float64)
-    if not by_distance:
-        return product
-    squares = (mouths.astype(np.float64) ** 2).sum(1)[:, None] + (around.astype(np.float64) ** 2).sum(1)[: len(mouths)]
-    return -np.sqrt(np.maximum(squares - 2 * product, 0.0))
+    def _each_with_each(self) -> npt.NDArray[np.float64]:
+        """How well each mouth fits each voice, float64[N, N + 30]."""
+        mouths, voices = self.mouths.astype(np.float64), self.voices.astype(np.float64)
+        product = mouths @ voices.T
+        if not self.by_distance:
+            return np.asarray(product)
+        squares = (mouths**2).sum(axis=1)[:, None] + (voices**2).sum(axis=1)
+        return np.asarray(-np.sqrt(np.maximum(squares - 2 * product, 0.0)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,7 @@ from core.fusion.verdict import relabel
 from core.media import decoding
 from core.registry import Card, Ensemble, InputSpec, Member, WeightsSpec
 from core.settings import Settings, build_settings
-from core.stages import finding, listening
+from core.stages import finding, watching
 from core.types import Label, Modality, Progress, Stage, Status, Thresholds
 from core.weights.files import file_sha256
 
@@ -242,7 +242,7 @@ def test_a_picture_track_that_breaks_while_lips_are_followed_is_a_row(
 def test_lips_of_the_people_seen_most_are_compared_and_the_others_say_so(
     settings: Settings, samples: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listening, "MOST_PEOPLE", 0)
+    monkeypatch.setattr(watching, "MOST_PEOPLE", 0)
     analysis = pipeline.analyse(samples("talking_clip", "c.mp4", seconds=3.0), settings)
     assert [c.status for c in analysis.sync] == [Status.NOT_APPLICABLE]
     assert "people seen most" in analysis.sync[0].summary
