@@ -68,9 +68,9 @@ def _serve(request: Request, out: int) -> None:
     reply, frames, sound = _answer(request)
     _write(out, memoryview(pack(reply)))
     for frame in frames:
-        _write(out, memoryview(np.ascontiguousarray(frame.rgb)).cast("B"))
+        _write(out, np.ascontiguousarray(frame.rgb).data.cast("B"))
     if sound is not None and len(sound.pcm):
-        _write(out, memoryview(np.ascontiguousarray(sound.pcm, np.float32)).cast("B"))
+        _write(out, np.ascontiguousarray(sound.pcm, np.float32).data.cast("B"))
 
 
 def _answer(request: Request) -> _Answer:

@@ -146,7 +146,7 @@ def _body(fill: Fill) -> bytearray:
 
 def _frame(picture: Picture, fill: Fill) -> Frame:
     rgb = np.empty((picture.height, picture.width, 3), np.uint8)
-    fill(memoryview(rgb).cast("B"))
+    fill(rgb.data.cast("B"))
     return Frame(picture.index, picture.t_s, rgb)
 
 
@@ -155,5 +155,5 @@ def _clip(sound: Sound, fill: Fill) -> AudioClip:
         raise ValueError("too large a reply")
     pcm = np.empty(sound.samples, np.float32)
     if sound.samples:
-        fill(memoryview(pcm).cast("B"))
+        fill(pcm.data.cast("B"))
     return AudioClip(np.nan_to_num(pcm), sound.sr_hz, sound.start_s)

@@ -64,8 +64,8 @@ class CompareHandlers:
                 yield now, job, None
             last = now
         if job.result is None:
-            error = job.error or NotFoundError("There is no result.", hint="Please try again.")
-            yield cards.failure(error, path.name), None, None
+            why = job.error or NotFoundError("There is no result.", hint="Please try again.")
+            yield cards.failure(why, path.name), None, None
         else:
             yield cards.note(job.result.media.name) + cards.verdict(job.result.verdict), None, job.result
 

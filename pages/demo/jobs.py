@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -75,11 +76,13 @@ class Job:
             while not self.over:
                 yield self.progress
                 with self._changed:
-                    before = seen
-                    self._changed.wait_for(lambda before=before: self.over or self._steps != before, _QUIET_S)
+                    self._changed.wait_for(partial(self._news, seen), _QUIET_S)
                     seen = self._steps
         finally:
             self.stop()
+
+    def _news(self, seen: int) -> bool:
+        return self.over or self._steps != seen
 
     def tell(self, step: Progress) -> None:
         """A step forward."""

@@ -19,7 +19,7 @@ from pages.demo.jobs import Job, Lanes
 from pages.demo.service import Service
 from tests import analyses
 
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 class Slow:

@@ -16,7 +16,17 @@ from core.settings import build_settings
 BODY = b"picture" * 1000
 
 
+class Network(ThreadingHTTPServer):
+    """Remembers what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[tuple[str | None, str]] = []
+
+
 class Handler(BaseHTTPRequestHandler):
+    server: Network
+
     def do_GET(self) -> None:
         self.server.asked.append((self.headers["Host"], self.path))
         if self.path.startswith("/to/"):
@@ -52,8 +62,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch):
     """A local server that stands for the public network: its own address is told to be public."""
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.asked = []
+    http = Network()
     threading.Thread(target=http.serve_forever, daemon=True).start()
     monkeypatch.setattr(module, "is_public", lambda ip: ip == "127.0.0.1")
     yield http

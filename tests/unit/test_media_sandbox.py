@@ -46,6 +46,7 @@ def test_a_clip_reads_the_same_in_both_ways(box, clip):
         assert np.array_equal(ours.rgb, theirs.rgb)
     ours_heard, theirs_heard = here.audio(ref, info), apart.audio(ref, info)
     assert ours_heard[1] == theirs_heard[1]
+    assert ours_heard[0] is not None and theirs_heard[0] is not None
     assert np.array_equal(ours_heard[0].pcm, theirs_heard[0].pcm)
     assert len(apart.window(ref, info, 0.5, 1.0, 50)) == len(here.window(ref, info, 0.5, 1.0, 50))
     assert np.array_equal(apart.frame_at(clip, 1.0).rgb, here.frame_at(clip, 1.0).rgb)
