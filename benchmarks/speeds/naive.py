@@ -17,6 +17,7 @@ from benchmarks.speeds.media import clip_720p
 from benchmarks.speeds.page import Chapter, seconds
 from core.detectors.base import FrameDetector, load_detector
 from core.faces.align import crop
+from core.fusion.calibration import sigmoid
 from core.media.guard import identify
 from core.media.probe import probe
 from core.media.video import read_frames
@@ -80,8 +81,8 @@ def naive(path: Path, settings: Settings, finder: Any, detectors: list[FrameDete
             float(scores[largest]),
         )
         for place, detector in enumerate(detectors):
-            logit = detector.logits(crop(frame.rgb, face, detector.card.input)[None])[0]
-            p[place].append(float(1 / (1 + np.exp(-logit))))
+            logits = detector.logits(crop(frame.rgb, face, detector.card.input)[None])
+            p[place].append(float(sigmoid(logits)[0]))
     return [float(np.mean(values)) for values in p]
 
 

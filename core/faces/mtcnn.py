@@ -37,6 +37,7 @@ _PROPOSE, _REFINE, _ACCEPT = 0.6, 0.7, 0.7  # score a candidate needs to pass P-
 _MAX_CANDIDATES = 1024  # per picture after the first network: bounds the time that noise and foliage can cost
 _NET_BATCH = 512
 WEIGHTS = tuple(f"facenet-pytorch {version('facenet-pytorch')} {net}" for net in ("P", "R", "O"))
+_GRAIN = 16  # px of which sides of windows are multiples
 _TRIALS = ((2, 3, 136, 232), (32, 3, 24, 24), (32, 3, 48, 48))  # inputs on which backends are tried
 _TOLERANCE = 1e-3  # by which another backend may move scores, and boxes and points in parts of a box
 _REACH = 2.0  # levels whose cell is at most this many times larger or smaller than a face may propose it
@@ -191,8 +192,10 @@ class Cascade:
         return Candidates(_shifted(square, shift), probability[:, 1], picture, _placed(square, points))
 
     def _run(self, net: int, crops: RGB) -> list[Array]:
+        count = len(crops)
+        crops = np.pad(crops, ((0, _round(count) - count), (0, 0), (0, 0), (0, 0)))
         parts = [self._ask[net](self._tensor(crops[i : i + _NET_BATCH])) for i in range(0, len(crops), _NET_BATCH)]
-        return [torch.cat(out).cpu().numpy() for out in zip(*parts, strict=True)]
+        return [torch.cat(out).cpu().numpy()[:count] for out in zip(*parts, strict=True)]
 
     def _tensor(self, pixels: RGB) -> torch.Tensor:
         planes = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)  # channels last: twice as fast here
@@ -209,13 +212,19 @@ def _scales(shape: tuple[int, int], min_face_px: float) -> list[float]:
 
 def _window(box: Box, step: tuple[float, float], level: tuple[int, ...]) -> tuple[int, int, int, int]:
     """The part of a framed level that shows ``box``, a cell more on each side. It begins at even px, where P-Net's
-    strides begin in the whole level too."""
-    low = [max(0, (int(box[i] / step[i]) + _FRAME - _CELL) // 2 * 2) for i in (0, 1)]
-    high = [int(np.ceil(box[2 + i] / step[i])) + _FRAME + _CELL for i in (0, 1)]
+    strides begin in the whole level too, and its sides are of few different lengths: each new shape costs time."""
     height, width = level[:2]
-    low = [min(low[0], max(0, width - _CELL) // 2 * 2), min(low[1], max(0, height - _CELL) // 2 * 2)]
-    high = [low[i] + -(-(high[i] - low[i]) // 2) * 2 for i in (0, 1)]
-    return low[0], low[1], min(max(high[0], low[0] + _CELL), width), min(max(high[1], low[1] + _CELL), height)
+    x0, x1 = _span(box[0] / step[0], box[2] / step[0], width)
+    y0, y1 = _span(box[1] / step[1], box[3] / step[1], height)
+    return x0, y0, x1, y1
+
+
+def _span(low: float, high: float, extent: int) -> tuple[int, int]:
+    first = max(0, int(low) + _FRAME - _CELL) // 2 * 2
+    wanted = max(int(np.ceil(high)) + _FRAME + _CELL - first, _GRAIN)
+    length = min(-(-wanted // _GRAIN) * _GRAIN, extent)
+    first = max(0, min(first, (extent - length) // 2 * 2))
+    return first, first + length
 
 
 def _cells(scores: Array, shifts: Array, first: tuple[int, int], step: tuple[float, float]) -> _Cells:
@@ -237,6 +246,12 @@ def _framed(rgb: RGB) -> RGB:
     return np.asarray(
         cv2.copyMakeBorder(rgb, _FRAME, _FRAME, _FRAME, _FRAME, cv2.BORDER_CONSTANT, value=_GREY), np.uint8
     )
+
+
+def _round(count: int) -> int:
+    """The next of few numbers, so that few shapes are met."""
+    step = 1 if count <= 4 else 4 if count <= 16 else 16
+    return -(-count // step) * step
 
 
 def _crops(pictures: Sequence[RGB], boxes: Array, picture: Index, size: int) -> RGB:
