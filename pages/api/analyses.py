@@ -40,7 +40,9 @@ _Upload = Annotated[UploadFile, File(description="picture, video or sound")]
 _PresetName = Annotated[str, Form(description="which models look at it; empty: the server's own choice")]
 _Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for the result before a job is answered")]
 _Id = Annotated[str, Path(min_length=1, max_length=64)]
-_or_job: dict[int | str, dict[str, Any]] = {202: {"model": JobStatus, "description": "It takes longer: ask for the job."}}
+_or_job: dict[int | str, dict[str, Any]] = {
+    202: {"model": JobStatus, "description": "It takes longer: ask for the job."}
+}
 
 
 @router.post("/analyse/image", response_model=Analysis, responses=_or_job)
