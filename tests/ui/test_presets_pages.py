@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -125,8 +126,14 @@ def test_presets_stand_side_by_side(tmp_path: Path) -> None:
 
 
 def test_the_other_presets_are_queued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sha256, asked = keep(tmp_path, "default"), []
-    monkeypatch.setattr("pages.workbench.compare.take_kept", lambda *args: asked.append(args) or True)
+    sha256 = keep(tmp_path, "default")
+    asked: list[tuple[Any, ...]] = []
+
+    def take(*given: Any) -> bool:
+        asked.append(given)
+        return True
+
+    monkeypatch.setattr("pages.workbench.compare.take_kept", take)
     at = draw(compare_page)
     at.button(key="compare-run").click().run()
     assert not at.exception
