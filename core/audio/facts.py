@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from core.audio import measures
 from core.audio.spans import Span, method, spoken_s
-from core.types import PCM, AudioClip, MediaInfo, SoundFacts
+from core.facts import SoundFacts
+from core.types import PCM, AudioClip, MediaInfo
 
 ENVELOPE_POINTS = 800
 BANDS, COLUMNS = 64, 600

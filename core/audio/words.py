@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.types import Analysis, Modality, SoundFacts, Status
+from core.facts import SoundFacts
+from core.types import Analysis, Modality, Status
 
 READING = (
     "Green marks where somebody speaks; only there are voices judged. Click the waveform or a point to play from there."

@@ -7,8 +7,9 @@ import plotly.graph_objects as go
 
 from core import wording
 from core.audio.facts import mel_hz
+from core.facts import SoundFacts
 from core.figures.style import Canvas, Theme, explain, label_at, rgba
-from core.types import Analysis, Modality, SoundFacts, Timeline
+from core.types import Analysis, Modality, Timeline
 
 _WAVE_PX, _SPECTRUM_PX, _LANE_PX, _GAP_PX = 62, 132, 112, 26
 _RANGE_DB = -80.0

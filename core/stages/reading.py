@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from core.errors import WorkbenchError
+from core.facts import SoundFacts
 from core.media.decoding import Decoder, decoder
 from core.stages.context import Context
-from core.types import AudioClip, Frame, MediaInfo, MediaKind, MediaRef, SoundFacts
+from core.types import AudioClip, Frame, MediaInfo, MediaKind, MediaRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ from core.training.cards import card_path, read_card, update_card
 from core.training.data.audio import copy_methods, make_audio_validation
 from core.training.data.manifest import Item, read_manifest
 from core.training.data.testset import digest
-from core.training.data.voices import SR_HZ, Voice, build
+from core.training.data.voices import Voice, build
 from core.training.evaluate import Measurement, parameters
-from core.training.nuisance.sound import coded, telephone
+from core.training.nuisance.sound import SR_HZ, coded, telephone
 from core.training.results import Result, from_facts
 from core.training.tables import Figure
 from core.training.tasks import TaskConfig

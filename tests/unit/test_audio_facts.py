@@ -9,11 +9,12 @@ from core.audio import measures
 from core.audio.activity import VoiceActivity, speech_of
 from core.audio.facts import BANDS, COLUMNS, ENVELOPE_POINTS, envelope, mel, mel_hz, sound_facts, traces
 from core.audio.spans import STEP_S, segments, spoken_s
+from core.facts import SoundFacts
 from core.fusion.doubts import thin_voice
 from core.fusion.votes import Vote
 from core.stages.asking.voices import MOST_WINDOWS, with_speech
 from core.training.nuisance.sound import telephone
-from core.types import PCM, AudioClip, MediaInfo, MediaKind, Modality, SoundFacts
+from core.types import PCM, AudioClip, MediaInfo, MediaKind, Modality
 from tests.media import voice
 
 SR = 16_000

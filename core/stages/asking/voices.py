@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from core.audio.spans import spoken_s
 from core.detectors.audio import AudioDetector, load_audio_detector
+from core.facts import SoundFacts
 from core.registry import Card
 from core.stages.asking.answers import Answer, silent, spoken
 from core.stages.context import Context
 from core.stages.reading import Material
-from core.types import AudioClip, FaceTrack, MediaKind, SoundFacts, Status
+from core.types import AudioClip, FaceTrack, MediaKind, Status
 
 LEAST_S = 1.0
 MOST_WINDOWS = 160
