@@ -22,9 +22,9 @@ from core.training.calibrate import calibration_crops
 from core.training.config import TrainConfig, read_config
 from core.training.data.crops import STORE_PX, CropRow, Crops
 from core.training.data.pairs import Drawer, make_fake
-from core.training.export import GOLDEN_SEED, golden_input
 from core.training.feedback.material import Labelled
 from core.training.feedback.promotion import Outcome, Places, finetune_on
+from core.training.golden import golden_input
 from core.training.prepare import prepare
 from core.weights import versions
 from core.weights.files import as_found
@@ -67,7 +67,7 @@ def _row(row: CropRow, fake: bool, method: str, points: np.ndarray, side: int) -
 def golden(detector_id: str, settings: Settings) -> float:
     """The logit of the version in use for a fixed input."""
     own, path = as_found(card(detector_id), settings)
-    return float(load_detector(own, path, "cpu").logits(golden_input(GOLDEN_SEED, own.input.size)[None])[0])
+    return float(load_detector(own, path, "cpu").logits(golden_input(1, own.input.size)[None])[0])
 
 
 def report(detector_id: str, method: str, labels: int, found: Outcome, same: bool, command: str) -> str:

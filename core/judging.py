@@ -190,5 +190,6 @@ def reliability(known: Sequence[Case], policy: Policy, bins: int = 5) -> list[Bi
     for i in range(bins):
         inside = [(p, f) for p, f in scored if min(int(p * bins), bins - 1) == i]
         if inside:
-            found.append(Bin(*(float(np.mean(column)) for column in zip(*inside, strict=True)), n=len(inside)))
+            said, was = (float(np.mean(column)) for column in zip(*inside, strict=True))
+            found.append(Bin(said, was, len(inside)))
     return found

@@ -143,12 +143,13 @@ def _own_map(detector: NetworkDetector) -> Any:
     for name in ("patch_map", "alteration_map"):
         if hasattr(detector, name):
             return getattr(detector, name)
-    if not hasattr(detector.network, "patches"):
+    votes = getattr(detector.network, "patches", None)
+    if votes is None:
         return None
 
     @torch.inference_mode()
     def patches(crops: RGB) -> Heat:
-        logits = detector.network.patches(detector.normalised(crops))
+        logits = votes(detector.normalised(crops))
         out: Heat = logits.sigmoid().reshape(len(crops), *logits.shape[-2:]).float().cpu().numpy()
         return out
 

@@ -103,5 +103,5 @@ def explain_sound(analysis: Analysis, media_path: Path, t_s: float, detector_id:
     times = clip.start_s + starts[at] + np.arange(heat.shape[1]) * _HOP / rate
     # Short sound is filled up to the window: what follows its end is no sound of the file.
     real = times <= clip.start_s + clip.duration_s
-    hz = np.fft.rfftfreq(_FFT, 1 / rate)
+    hz = np.asarray(np.fft.rfftfreq(_FFT, 1 / rate), np.float64)
     return SoundHeat(level[:, real], heat[:, real], hz, times[real], card.id, card.title)

@@ -185,8 +185,9 @@ def slim_efficientnetv2(drop_rate: float = 0.0, drop_path_rate: float = 0.0) -> 
 
 def slim_resnext(drop_rate: float = 0.0, drop_path_rate: float = 0.0) -> nn.Module:
     """ResNeXt (Xie et al., 2017, arXiv:1611.05431) with eight groups and half the width and depth of ResNeXt-50."""
+    bottleneck: Any = Bottleneck
     net: nn.Module = ResNet(
-        Bottleneck,
+        bottleneck,
         (2, 2, 3, 2),
         num_classes=1,
         channels=(32, 64, 128, 256),

@@ -87,7 +87,7 @@ def faces(count: int, seed: int) -> tuple[RGB, np.ndarray]:
 def blended(picture: np.ndarray, where: tuple[slice, slice], rng: np.random.Generator) -> np.ndarray:
     mask = np.zeros((SIDE, SIDE, 1))
     mask[where] = 1.0
-    mask = cv2.GaussianBlur(mask, (0, 0), 1.5)[..., None]
+    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), 1.5))[..., None]
     return picture + mask * rng.normal(0, 45, picture.shape)
 
 
@@ -285,7 +285,7 @@ def test_the_shipped_detector_shows_a_coarse_patch() -> None:
             where = (slice(y, y + side), slice(x, x + side))
             mask = np.zeros((size, size), np.float32)
             mask[where] = 1.0
-            mask = cv2.GaussianBlur(mask, (0, 0), 2)[..., None]
+            mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), 2), np.float32)[..., None]
             planted = np.rint(picture * (1 - mask) + coarse * mask).astype(np.uint8)
             logits = explainer.detector.logits(np.stack([picture, planted]))
             found.append(ratio(explainer.heat_map(planted, "layercam"), where))
@@ -353,7 +353,7 @@ def test_sound_that_speaks_for_a_fake_is_hot_and_what_speaks_against_it_is_cold(
 
 def test_aids_show_what_they_say() -> None:
     rng = np.random.default_rng(0)
-    rgb = cv2.GaussianBlur(rng.integers(0, 256, (256, 320, 3), np.uint8), (0, 0), 1.5)
+    rgb = np.asarray(cv2.GaussianBlur(rng.integers(0, 256, (256, 320, 3), np.uint8), (0, 0), 1.5), np.uint8)
     for aid in aids.AIDS.values():
         view = aid.make(rgb)
         assert view.dtype == np.uint8 and view.ndim == 3 and aid.title and aid.says

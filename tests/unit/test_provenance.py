@@ -155,7 +155,7 @@ def test_a_clip_tells_what_wrote_it(tmp_path: Path) -> None:
 
 def test_copies_look_the_same_and_others_do_not() -> None:
     first = head(256)
-    copies = (
+    copies: tuple[Any, ...] = (
         cv2.resize(first, (133, 133), interpolation=cv2.INTER_AREA),
         np.clip(first * 0.9 + 12, 0, 255).astype(np.uint8),
         cv2.imdecode(cv2.imencode(".jpg", first, [cv2.IMWRITE_JPEG_QUALITY, 30])[1], cv2.IMREAD_COLOR),
