@@ -91,9 +91,9 @@ def _connected(address: str, workers: int) -> Any:
             ray.init(address="local", num_cpus=max(workers, 1), include_dashboard=False, **common)
         else:
             ray.init(address=address, **common)
-    except (ConnectionError, RuntimeError, ValueError) as exc:
+    except Exception as exc:  # Ray raises whatever comes, down to Exception itself
         raise ConfigError(
-            f"There is no Ray cluster at '{address}'.",
+            f"There is no Ray cluster at '{address}', or it does not answer.",
             hint="Start one with 'ray start --head', and give its address (ray://host:10001, or auto on its head).",
         ) from exc
     return ray
