@@ -58,8 +58,12 @@ def judged_roc(known: list[judging.Case], policy: judging.Policy, *, theme: Them
     ]  # fmt: skip
     canvas.text(f"area {area:.3f}, n = {found.n}", x=0.98, y=0.04, xref="paper", yref="paper", xanchor="right",
                 color=colours.muted)  # fmt: skip
-    canvas.axis("xaxis", title={"text": "reals called fake"}, range=[-0.01, 1.01], tickformat=".0%")
-    canvas.axis("yaxis", title={"text": "fakes called fake"}, range=[-0.01, 1.01], tickformat=".0%")
+    canvas.axis(
+        "xaxis", title={"text": "reals called fake", "font": {"size": 12}}, range=[-0.03, 1.03], tickformat=".0%"
+    )
+    canvas.axis(
+        "yaxis", title={"text": "fakes called fake", "font": {"size": 12}}, range=[-0.03, 1.03], tickformat=".0%"
+    )
     return canvas.figure()
 
 
@@ -78,6 +82,6 @@ def judged_reliability(known: list[judging.Case], policy: judging.Policy, *, the
          "marker": {"size": [8 + 2 * min(b.n, 12) ** 0.5 for b in bins]},
          "hovertemplate": "said %{x:.0%}, was %{y:.0%} (%{text})<extra></extra>"},
     ]  # fmt: skip
-    canvas.axis("xaxis", title={"text": "P(fake) said"}, range=[-0.01, 1.01], tickformat=".0%")
-    canvas.axis("yaxis", title={"text": "were fake"}, range=[-0.01, 1.01], tickformat=".0%")
+    canvas.axis("xaxis", title={"text": "P(fake) said", "font": {"size": 12}}, range=[-0.03, 1.03], tickformat=".0%")
+    canvas.axis("yaxis", title={"text": "were fake", "font": {"size": 12}}, range=[-0.03, 1.03], tickformat=".0%")
     return canvas.figure()

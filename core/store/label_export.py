@@ -53,9 +53,9 @@ def export_labels(settings: Settings, target: Path, store: Store | None = None) 
     labels = (store or shared_store(settings)).labels()
     try:
         if target.suffix == ".jsonl":
-            target.write_text(_jsonl(rows(labels)), encoding="utf-8")
+            target.write_text(as_jsonl(labels), encoding="utf-8")
         elif target.suffix == ".csv":
-            target.write_text(_csv(rows(labels)), encoding="utf-8", newline="")
+            target.write_text(as_csv(labels), encoding="utf-8", newline="")
         else:
             return _folder(settings, labels, target)
     except OSError as exc:
@@ -82,10 +82,16 @@ def _jsonl(values: list[dict[str, Any]]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in values)
 
 
-def _csv(values: list[dict[str, Any]]) -> str:
+def as_jsonl(labels: list[Label]) -> str:
+    """One JSON object a label."""
+    return _jsonl(rows(labels))
+
+
+def as_csv(labels: list[Label]) -> str:
+    """One row a label. Cells that a spreadsheet would take for a formula are made harmless."""
     out = io.StringIO()
     table = csv.writer(out)
     table.writerow(FIELDS)
-    for row in values:
-        table.writerow([escape(" ".join(row[f]) if f == "tags" else row[f]) for f in FIELDS])
+    for row in rows(labels):
+        table.writerow([escape("; ".join(row[f]) if f == "tags" else row[f]) for f in FIELDS])
     return out.getvalue()

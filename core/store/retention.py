@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from core.errors import NotFoundError
 from core.settings import Settings
 from core.store.history import Store
 from core.store.privacy import erase
 
 
 def sweep(settings: Settings, store: Store, now: datetime | None = None) -> int:
-    """Delete analyses that are older than ``settings.retention_days``, with their labels, results and media; 0 keeps
-    everything. Returns how many went.
+    """Delete what nobody analysed within ``settings.retention_days``, with labels, results and media; 0 keeps
+    everything. Returns how many analyses went.
 
     Raises:
         StorageError: something could not be deleted.
@@ -19,7 +21,11 @@ def sweep(settings: Settings, store: Store, now: datetime | None = None) -> int:
     if not settings.retention_days:
         return 0
     oldest = (now or datetime.now(UTC)) - timedelta(days=settings.retention_days)
-    old = [e.id for e in store.entries(limit=10**6) if datetime.fromisoformat(e.created_at) < oldest]
-    for analysis_id in dict.fromkeys(old):
-        erase(settings, analysis_id, store=store)
-    return len(dict.fromkeys(old))
+    latest: dict[str, datetime] = {}
+    for entry in store.entries(limit=10**6):
+        latest.setdefault(entry.id, datetime.fromisoformat(entry.created_at))
+    old = [analysis_id for analysis_id, at in latest.items() if at < oldest]
+    for analysis_id in old:
+        with suppress(NotFoundError):
+            erase(settings, analysis_id, store=store)
+    return len(old)
