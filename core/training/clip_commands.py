@@ -29,7 +29,7 @@ def export(config_path: Path, *, out: Path) -> Card:
         WeightsMissingError: the run has no weights yet.
     """
     config = read_task(config_path)
-    spec = ship_weights(config, out, licence=_licence(config), config_file=config_path.as_posix())
+    spec = ship_weights(config, out, SHIPPED_WEIGHTS, licence=_licence(config), config_file=config_path.as_posix())
     frame = read_card(card_path(config.frame_detector)).weights if config.frame_detector else None
     if frame is not None:
         file = WeightsFile(file=frame.file, sha256=frame.sha256, size_bytes=frame.size_bytes)
@@ -47,7 +47,7 @@ def export(config_path: Path, *, out: Path) -> Card:
         clip=clip_spec(config),
         weights=spec,
     )
-    return ship_card(card)
+    return ship_card(card, SHIPPED_WEIGHTS, card_path(config.id))
 
 
 def clip_spec(config: TaskConfig) -> ClipSpec:
