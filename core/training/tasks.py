@@ -33,7 +33,7 @@ from core.training.validation import ValidationSet
 log = logging.getLogger(__name__)
 
 Task = Literal["clip", "embedding", "audio"]
-_WHAT = {"clip": "windows of real faces", "embedding": "windows of real faces", "audio": "real voices"}
+_WHAT = {"clip": "windows of real faces", "embedding": "windows of real faces", "audio": "voices, real and recorded fakes,"}
 
 
 class ClipOptions(BaseModel):
