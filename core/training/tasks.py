@@ -33,7 +33,8 @@ from core.training.validation import ValidationSet
 log = logging.getLogger(__name__)
 
 Task = Literal["clip", "embedding", "audio"]
-_WHAT = {"clip": "windows of real faces", "embedding": "windows of real faces", "audio": "voices, real and recorded fakes,"}
+_FACES = "windows of real faces"
+_WHAT = {"clip": _FACES, "embedding": _FACES, "audio": "voices, real and recorded fakes,"}
 
 
 class ClipOptions(BaseModel):
