@@ -34,6 +34,9 @@ class SoundFacts:
     medium's clock, found by ``found_by``; ``speech_s`` their sum. ``level_db`` (root mean square) and ``peak_db`` are
     dB of full scale, ``clipped`` the share of clipped samples, ``snr_db`` speech over its pauses, ``bandwidth_hz``
     where speech ends upwards, at most 8000. ``traces`` are those of codecs and lines, in words.
+
+    For the eye: ``envelope`` holds magnitudes in [0, 1], evenly spread from ``start_s`` over ``duration_s``; ``mel`` 64
+    rows of whole dB below the loudest, the lowest band first (:mod:`core.audio.facts`), columns likewise.
     """
 
     start_s: float
