@@ -120,7 +120,7 @@ def pieces(person: Watched, audio: AudioClip, embedder: Embedder) -> list[Piece]
         voices = embedder.embed_voices(sound_round(audio, part.start_s, len(part.crops)))
         # A network that sees several frames at once says something about the middle one.
         later = (len(part.crops) - len(mouths)) / 2 / FPS
-        middles = part.start_s + later + (np.arange(len(mouths)) + 0.5) / FPS
+        middles = np.asarray(part.start_s + later + (np.arange(len(mouths)) + 0.5) / FPS, np.float64)
         out.append(Piece(part.start_s + later, mouths, voices, spoken_at(middles, times, heard), embedder.by_distance))
     return out
 

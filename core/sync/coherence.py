@@ -44,7 +44,7 @@ class Piece:
     @property
     def middles_s(self) -> npt.NDArray[np.float64]:
         """When each frame is half-way over, float64[N]."""
-        return self.start_s + (np.arange(len(self.mouths)) + 0.5) / FPS
+        return np.asarray(self.start_s + (np.arange(len(self.mouths)) + 0.5) / FPS, np.float64)
 
     def fits(self) -> npt.NDArray[np.float64]:
         """How well each mouth fits the sound at shifts of -15 … +15 frames, float64[N, 31]; higher is better, and a

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from core.sync.coherence import REACH, Coherence, worst
 from core.sync.words import RELATED, summary
@@ -42,5 +43,5 @@ def told(found: Coherence, method: str, track_id: int, fps: float, caveat: str) 
     )
 
 
-def _rounded(values: np.ndarray) -> tuple[float, ...]:  # type: ignore[type-arg]
+def _rounded(values: npt.NDArray[np.floating]) -> tuple[float, ...]:
     return tuple(round(float(v), _DIGITS) for v in values)

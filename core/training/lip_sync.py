@@ -246,7 +246,7 @@ def fit(config: LipSyncConfig, network: LipSync, states: Sequence[States], file:
         noisy = _Sample(_noise(sample.mouths, config), _noise(sample.voices, config), sample.people)
         loss = loss_of(network, noisy)
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(heads, 5.0)
         optimiser.step()
         schedule.step()

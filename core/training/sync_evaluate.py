@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -49,15 +50,21 @@ def scenes_by_network(talk: Talk, detector: LipSyncDetector) -> list[Scene]:
 
         def part(audio: AudioClip, start_s: float = piece.start_s, mouths: npt.NDArray[np.float32] = mouths) -> Piece:
             times, heard = voiced(audio)
-            middles = start_s + (np.arange(len(mouths)) + 0.5) / FPS
+            middles = np.asarray(start_s + (np.arange(len(mouths)) + 0.5) / FPS, np.float64)
             voices = detector.embed_voices(sound_round(audio, start_s, len(mouths)))
             return Piece(start_s, mouths, voices, spoken_at(middles, times, heard))
 
         if part(talk.audio).heard.sum() >= _SPOKEN_S * FPS:
-            out.append(
-                Scene(talk, lambda a, part=part: coherence([part(a)]), lambda a, part=part: window_logits([part(a)])[1])
-            )
+            out.append(Scene(talk, partial(_heard, part), partial(_logits, part)))
     return out
+
+
+def _heard(part: Callable[[AudioClip], Piece], audio: AudioClip) -> Coherence | None:
+    return coherence([part(audio)])
+
+
+def _logits(part: Callable[[AudioClip], Piece], audio: AudioClip) -> npt.NDArray[np.float64]:
+    return window_logits([part(audio)])[1]
 
 
 def scenes_by_motion(talk: Talk) -> list[Scene]:
@@ -67,7 +74,7 @@ def scenes_by_motion(talk: Talk) -> list[Scene]:
     for mouth in talk.motions:
         spoken = spoken_at(mouth.t_s, times, heard) & np.isfinite(mouth.motion)
         if spoken.sum() >= _SPOKEN_S * FPS and mouth.moves:
-            out.append(Scene(talk, lambda a, mouth=mouth: coherence_of([mouth], a)))
+            out.append(Scene(talk, partial(coherence_of, [mouth])))
     return out
 
 
@@ -90,7 +97,7 @@ def foreign_sounds(talks: Sequence[Talk], seed: int = 0) -> dict[str, list[Audio
     out: dict[str, list[AudioClip]] = {}
     for talk in talks:
         others = [t for t in talks if t.item.identity != talk.item.identity and len(t.audio.pcm) > 2 * SR_HZ]
-        chosen = rng.choice(len(others), min(FOREIGN, len(others)), replace=False) if others else []
+        chosen = rng.choice(len(others), min(FOREIGN, len(others)), replace=False).tolist() if others else []
         length = len(talk.audio.pcm)
         out[talk.item.sha256] = [
             AudioClip(np.resize(others[i].audio.pcm, length), SR_HZ, talk.audio.start_s) for i in chosen

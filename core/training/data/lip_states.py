@@ -100,7 +100,8 @@ def altered_mouths(rng: np.random.Generator, crops: Grey) -> Grey:
         coarse = h264_clip(np.repeat(crops[..., None], 3, axis=3), int(rng.integers(20, 38)))
         crops = np.ascontiguousarray(coarse[..., 1])
     angle, grow = rng.normal(0, 4.0), float(np.exp(rng.normal(0, 0.07)))
-    matrix = cv2.getRotationMatrix2D((crops.shape[2] / 2, crops.shape[1] / 2), angle, grow)
+    centre = (crops.shape[2] / 2, crops.shape[1] / 2)
+    matrix = np.asarray(cv2.getRotationMatrix2D(centre, angle, grow), np.float64)
     matrix[:, 2] += rng.uniform(-4, 4, 2) - MARGIN
     flip = rng.random() < 0.5
     small = int(rng.integers(20, 56)) if rng.random() < 0.3 else SIDE
