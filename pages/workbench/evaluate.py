@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import suppress
 
 import streamlit as st
 
@@ -23,7 +24,7 @@ _QUIET = {"displayModeBar": False}
 @view
 def show() -> None:
     st.title("Evaluate")
-    known = _cases()
+    known, judged = _cases()
     if not known:
         st.info("Nobody has judged a file yet. Label results on the pages Analyse and Review.", icon=":material/inbox:")
         return
@@ -31,6 +32,7 @@ def show() -> None:
     st.caption(
         f"{len(known)} judged files: {fakes} fake, {len(known) - fakes} real. These are the files that people chose to "
         "judge, so the figures hold for them and not for files in general."
+        + (f" Left out: {judged - len(known)} on which people are unsure or split." if judged > len(known) else "")
     )
     policy = _policy(known)
     _figures(known, policy)
@@ -39,24 +41,15 @@ def show() -> None:
     st.download_button("Download as CSV", _csv(known, policy), "judged.csv", "text/csv", key="judged-csv")
 
 
-def _cases() -> list[Case]:
+def _cases() -> tuple[list[Case], int]:
+    """The files that people call fake or real, and how many they judged at all."""
     book = store()
-    gone: set[str] = set()
-
-    def analysis_of(analysis_id: str) -> Analysis:
-        return book.get(analysis_id)
-
-    labels = []
-    for label in book.labels():
-        if label.analysis_id is None or label.analysis_id in gone:
-            continue
-        try:
-            analysis_of(label.analysis_id)
-        except NotFoundError:
-            gone.add(label.analysis_id)
-            continue
-        labels.append(label)
-    return judging.cases(labels, analysis_of)
+    labels = [label for label in book.labels() if label.analysis_id is not None]
+    found: dict[str, Analysis] = {}
+    for analysis_id in dict.fromkeys(label.analysis_id or "" for label in labels):
+        with suppress(NotFoundError):
+            found[analysis_id] = book.get(analysis_id)
+    return judging.cases([one for one in labels if one.analysis_id in found], found.__getitem__), len(found)
 
 
 def _policy(known: list[Case]) -> Policy:
@@ -92,7 +85,8 @@ def _figures(known: list[Case], policy: Policy) -> None:
         "Decided at all": found.decided,
     }
     for column, (name, value) in zip(st.columns(4), rates.items(), strict=True):
-        column.metric(name, _percent(value), help=_interval(value))
+        column.metric(name, _percent(value))
+        column.caption(_interval(value))
     st.plotly_chart(
         confusion_table(found, theme=theme()), theme=None, config=_QUIET, key="confusion", alt="Confusion matrix"
     )

@@ -1,4 +1,4 @@
-"""History: find an analysis again, open it, delete it."""
+"""History: find an analysis again, open it, set another beside it, delete it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from core.types import Label, MediaKind
 from pages.workbench.common import action, fresh_key, settings, store, used, view
 from pages.workbench.downloads import session_buttons
 from pages.workbench.labels import TRUTH_WORDS
+from pages.workbench.pair import other_box, pair_view
 from pages.workbench.result import result_view
 
 _OPENED = "analysis"
@@ -31,10 +32,14 @@ def show() -> None:
 def _one(analysis_id: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.button("All analyses", icon=":material/arrow_back:", key="back-to-list", on_click=_close)
+        other = other_box(analysis_id)
         with st.popover("Delete", icon=":material/delete:"):
             st.markdown("The analysis goes for good, with its labels and, unless another needs it, the file.")
             st.button("Delete for good", key="delete", type="primary", on_click=_delete, args=(analysis_id,))
-    result_view(analysis_id, "history")
+    if other is None:
+        result_view(analysis_id, "history")
+    else:
+        pair_view(store().get(analysis_id), store().get(other))
 
 
 def _list() -> None:

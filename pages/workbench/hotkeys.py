@@ -13,7 +13,11 @@ import streamlit as st
 
 _SCRIPT = """
 const typing = (element) =>
-  element.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(element.tagName);
+  element.isContentEditable || ["TEXTAREA", "SELECT"].includes(element.tagName) ||
+  (element.tagName === "INPUT" && !["checkbox", "radio"].includes(element.type));
+
+const pressable = (element) =>
+  element.closest?.("button, a, summary") && !element.closest("[data-testid=stButtonGroup]");
 
 const name = (event) => (event.ctrlKey || event.metaKey ? "ctrl+" : "") + event.key.toLowerCase();
 
@@ -29,7 +33,7 @@ export default function ({ data, setTriggerValue }) {
       return;
     }
     if (event.repeat || event.altKey || !data.keys.includes(key)) return;
-    if (key === "enter" && target.closest?.("button, a, summary")) return;
+    if (key === "enter" && pressable(target)) return;
     event.preventDefault();
     setTriggerValue("pressed", { key, item: data.item });
   }, { signal: listening.signal });

@@ -8,6 +8,7 @@ from core.store.feedback import Label as Given
 from core.store.feedback import Truth
 from core.types import Analysis, Label
 from pages.workbench.common import action, escape, fresh_key, reviewer, reviewer_box, store, used
+from pages.workbench.consent import CONSENT_HELP, allow_training, consent
 
 TRUTH_WORDS = {Truth.REAL: "real", Truth.FAKE: "fake", Truth.UNSURE: "unsure"}
 _COMMENT = "comment"
@@ -35,6 +36,7 @@ def label_panel(analysis: Analysis, place: str) -> None:
             )
     _truth_choice(analysis, given, key)
     _comment(analysis, given, key)
+    _consent(analysis, given, key)
     if given is not None:
         _receipt(given, key)
 
@@ -77,6 +79,25 @@ def _comment(analysis: Analysis, given: Given | None, key: str) -> None:
     )
 
 
+def _consent(analysis: Analysis, given: Given | None, key: str) -> None:
+    box = f"consent-{key}-{reviewer()}-{given.id if given else 0}"
+
+    @action
+    def changed() -> None:
+        allow_training(bool(st.session_state[box]))
+        now = standing(analysis)
+        if now is not None:
+            _save(analysis, now.truth, now.agrees, allowed=consent())
+
+    st.checkbox(
+        "This label may train the detectors",
+        value=given.consent if given is not None else consent(),
+        key=box,
+        on_change=changed,
+        help=CONSENT_HELP,
+    )
+
+
 def _receipt(given: Given, key: str) -> None:
     agrees = {True: ", as the verdict says", False: ", against the verdict", None: ""}[given.agrees]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -101,8 +122,21 @@ def _take_back(label_id: int) -> None:
     used(_COMMENT)
 
 
-def _save(analysis: Analysis, truth: Truth, agrees: bool | None, comment: str | None = None) -> None:
+def _save(
+    analysis: Analysis, truth: Truth, agrees: bool | None, *, comment: str | None = None, allowed: bool | None = None
+) -> None:
+    """Keep a label; what is None stays as it was in the label before."""
     before = standing(analysis)
+    if allowed is None:
+        allowed = before.consent if before is not None else consent()
     kept = before.comment if before is not None else ""
-    store().add_label(analysis, truth, reviewer=reviewer(), agrees=agrees, comment=kept if comment is None else comment)
+    store().add_label(
+        analysis,
+        truth,
+        reviewer=reviewer(),
+        agrees=agrees,
+        comment=kept if comment is None else comment,
+        tags=before.tags if before is not None else (),
+        consent=allowed,
+    )
     used(_COMMENT)

@@ -11,6 +11,7 @@ import streamlit as st
 from core.registry import card, detector_ids
 from core.settings import CONFIGS
 from core.store.feedback import LabelStats, Truth
+from core.store.label_export import as_csv, as_jsonl
 from core.tasks import Task, Tasks, TaskState
 from core.weights import versions
 from pages.workbench.common import action, escape, settings, store, view
@@ -22,6 +23,9 @@ _STATES = {
     TaskState.FAILED: ":material/error: failed",
     TaskState.STOPPED: ":material/stop_circle: stopped",
 }
+
+
+_EVERY_S = 2.0
 
 
 @st.cache_resource
@@ -63,7 +67,17 @@ def _labels(stats: LabelStats) -> None:
         column.metric(name, f"{value:,}")
     judged = stats.agree + stats.disagree
     if judged:
-        st.caption(f"People agreed with the program on {stats.agree} of {judged} files that it called fake or real.")
+        st.caption(
+            f"People agreed with the program in {stats.agree} of {judged} labels on what it called fake or real."
+        )
+    given = store().labels()
+    allowed = sum(label.consent for label in given)
+    st.caption(f"{allowed} of {len(given)} labels may be used for training.")
+    with st.container(horizontal=True, gap="small"):
+        st.download_button("Labels as CSV", as_csv(given), "labels.csv", "text/csv", key="labels-csv")
+        st.download_button(
+            "Labels as JSON lines", as_jsonl(given), "labels.jsonl", "application/jsonl", key="labels-jsonl"
+        )
 
 
 def _start(detector: str) -> None:
@@ -88,6 +102,8 @@ def _versions(detector: str) -> None:
     if not found:
         st.caption("The shipped weights are in use; no other version was made yet.")
         return
+    better = sum(bool(one.report.get("promoted")) for one in found)
+    st.caption(f"{len(found)} trainings so far; {better} of them made the detector better and were taken over.")
     rows = []
     for one in reversed(found):
         old, new = one.report.get("old", {}), one.report.get("new", {})
@@ -140,9 +156,16 @@ def _launch(title: str, command: str, detector: str) -> None:
     _tasks().start(named, arguments)
 
 
-@st.fragment(run_every=2.0)
 def _running() -> None:
+    busy = any(task.state is TaskState.RUNNING for task in _tasks().all())
+    st.fragment(_list, run_every=_EVERY_S if busy else None)(busy)
+
+
+def _list(busy: bool) -> None:
+    """While a task runs, this part of the page is drawn again and again; once it has ended, all of it once."""
     found = _tasks().all()
+    if busy and not any(task.state is TaskState.RUNNING for task in found):
+        st.rerun()
     if not found:
         st.caption("Nothing was started yet.")
     for task in found[:10]:

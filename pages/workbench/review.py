@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import wording
 from core.review import (
     KEYS,
     Action,
+    Item,
     Judgement,
     Queue,
     Review,
     State,
     act,
-    annotate,
     current,
     progress,
     score_visible,
 )
 from core.types import Analysis
+from pages.workbench.bulk import bulk_view
 from pages.workbench.common import action, escape, reviewer, reviewer_box, store, view
+from pages.workbench.consent import consent_box
 from pages.workbench.hotkeys import listen
 from pages.workbench.intake import preset_box, uploader
 from pages.workbench.media import player
 from pages.workbench.queue_panel import queue_panel
+from pages.workbench.remarks import remarks, said_by_others
 from pages.workbench.result import result_view
 from pages.workbench.reviewers import agreement_table
+from pages.workbench.sitting import sitting_view
+from pages.workbench.words import SIDES, WORDS, models_say
 from pages.workbench.worklist import SCOPES, Scope, keep, load
 
 _BUTTONS = (
@@ -33,22 +37,22 @@ _BUTTONS = (
     (Action.FAKE, "Fake", "2", "F"),
     (Action.UNSURE, "Unsure", "3", "U"),
 )
-_WORDS = {Judgement.AUTHENTIC: "authentic", Judgement.FAKE: "fake", Judgement.UNSURE: "unsure"}
-_SIDE = {Judgement.AUTHENTIC: "real", Judgement.FAKE: "fake"}
+_ONE, _MANY = "One by one", "Many at once"
 
 
 @view
 def show() -> None:
     st.title("Review")
-    scope = _head()
+    scope, many = _head()
     queue = load(reviewer(), scope)
     _how_far(queue)
     item = current(queue)
-    listen(KEYS, item.id if item else "", lambda key, pressed: _do(KEYS[key], pressed, scope))
-    if item is None:
-        _nothing_left(queue, scope)
+    if many and item is not None:
+        bulk_view(queue, scope)
     else:
-        _on_the_table(store().get(item.id), queue.review(item.id), bool(queue.steps), scope)
+        _focus(queue, item, scope)
+    with st.expander("This sitting", icon=":material/timer:"):
+        sitting_view(reviewer())
     with st.expander("Add files to the queue", icon=":material/upload:"):
         uploader("review", preset_box("review"), "They are analysed one after another; a bad file stops no other")
         queue_panel(lambda analysis_id: None)
@@ -56,15 +60,26 @@ def show() -> None:
         agreement_table()
 
 
-def _head() -> Scope:
-    left, right = st.columns([1, 1.7], gap="medium", vertical_alignment="bottom")
+def _focus(queue: Queue, item: Item | None, scope: Scope) -> None:
+    listen(KEYS, item.id if item else "", lambda key, pressed: _do(KEYS[key], pressed, scope))
+    if item is None:
+        _nothing_left(queue, scope)
+    else:
+        _on_the_table(store().get(item.id), queue.review(item.id), bool(queue.steps), scope)
+
+
+def _head() -> tuple[Scope, bool]:
+    """What is asked about, and whether many items are on the table."""
+    left, right = st.columns([1, 2.4], gap="medium", vertical_alignment="bottom")
     with left:
         reviewer_box()
-    with right:
+    with right, st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.segmented_control(
             "Queue", list(Scope), default=Scope.OPEN, format_func=SCOPES.__getitem__, key="review-scope", required=True
         )
-    return chosen or Scope.OPEN
+        shown = st.segmented_control("Show", (_ONE, _MANY), default=_ONE, key="review-show", required=True)
+    consent_box("review")
+    return chosen or Scope.OPEN, shown == _MANY
 
 
 def _how_far(queue: Queue) -> None:
@@ -78,6 +93,8 @@ def _how_far(queue: Queue) -> None:
 def _nothing_left(queue: Queue, scope: Scope) -> None:
     if queue.items:
         st.success("Everything in this queue is done.", icon=":material/check:")
+    elif scope is Scope.SPLIT:
+        st.info("Other reviewers contradict each other nowhere.", icon=":material/handshake:")
     else:
         st.info("There is nothing to review. Add files below, or analyse some first.", icon=":material/inbox:")
     _undo_button(bool(queue.steps), "", scope)
@@ -89,26 +106,27 @@ def _on_the_table(analysis: Analysis, review: Review, can_undo: bool, scope: Sco
         player(analysis)
     with right:
         if score_visible(review):
-            _uncovered(analysis, review)
+            _uncovered(analysis, review, scope)
         else:
             st.markdown("### What is it?")
             st.caption("Name and score are covered until you have judged, so that they cannot lead you.")
         _judgement_buttons(analysis.id, review, scope)
-        _note(review, scope)
+        remarks(review, scope)
         _other_buttons(analysis.id, review, can_undo, scope)
     if score_visible(review):
         with st.expander("The evidence", icon=":material/query_stats:"):
             result_view(analysis.id, "review", with_labels=False)
 
 
-def _uncovered(analysis: Analysis, review: Review) -> None:
-    verdict = analysis.verdict
-    number = f", P(fake) {wording.percent(verdict.p_fake)}" if verdict.p_fake is not None else ""
-    st.markdown(f"### You say {_WORDS[review.judgement or Judgement.UNSURE]}")
-    st.markdown(f"The models: **{escape(wording.VERDICT_TITLES[verdict.label] + number)}**")
+def _uncovered(analysis: Analysis, review: Review, scope: Scope) -> None:
+    word = review.judgement or Judgement.UNSURE
+    st.markdown(f"### You say {WORDS[word]}")
+    st.markdown(f"The models: **{escape(models_say(analysis))}**")
     st.caption(escape(analysis.media.name))
-    said = _SIDE.get(review.judgement or Judgement.UNSURE)
-    if said and verdict.label.value in ("fake", "real") and said != verdict.label.value:
+    if scope is Scope.SPLIT:
+        said_by_others(analysis.id, reviewer())
+    said = SIDES.get(word)
+    if said and analysis.verdict.label.value in ("fake", "real") and said is not analysis.verdict.label:
         st.warning(
             "You and the models disagree. Look at the evidence, then submit or change.", icon=":material/alt_route:"
         )
@@ -148,26 +166,6 @@ def _button(what: Action, title: str, keys: str, item_id: str, scope: Scope, *, 
         disabled=disabled,
         on_click=_do,
         args=(what, item_id, scope),
-    )
-
-
-def _note(review: Review, scope: Scope) -> None:
-    who = reviewer()
-    box = f"note-{review.item}-{who}"
-
-    @action
-    def written() -> None:
-        queue, note = load(who, scope), st.session_state[box]
-        if note != queue.review(review.item).note:
-            keep(who, scope, queue, annotate(queue, review.item, note))
-
-    st.text_area(
-        "Note",
-        value=review.note,
-        key=box,
-        height=80,
-        on_change=written,
-        placeholder="What gives it away? Esc leaves the field.",
     )
 
 

@@ -1,15 +1,21 @@
-"""System: load and memory, loaded models, and the log of each analysis."""
+"""System: load and memory, loaded models, time by stage, and the log of each analysis."""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from statistics import median
 
 import streamlit as st
 
 from core import wording
+from core.errors import NotFoundError
 from core.system import RecentLog, machine, models, watch
-from pages.workbench.common import escape, settings, view
+from core.types import Stage
+from pages.workbench.common import settings, store, view
 from pages.workbench.tables import table
+
+_LATEST = 50
 
 
 @st.cache_resource
@@ -24,6 +30,8 @@ def show() -> None:
     _machine()
     st.markdown("### Loaded models")
     _models()
+    st.markdown("### Where the time goes")
+    _timings()
     st.markdown("### Log")
     _log()
 
@@ -54,6 +62,39 @@ def _models() -> None:
     table(rows, "None; they are loaded with the first analysis that needs them.", "pool")
 
 
+def _timings() -> None:
+    """Medians over the newest analyses, by kind of file."""
+    found = _newest(str(store().path), tuple(entry.id for entry in store().entries(limit=_LATEST)))
+    rows = []
+    for kind, runs in found.items():
+        stages = {stage: [run[stage] for run in runs if stage in run] for stage in Stage}
+        told = {wording.STAGE_TITLES[s]: f"{median(times):.2f} s" for s, times in stages.items() if times}
+        whole = f"{median(sum(run.values()) for run in runs):.2f} s"
+        rows.append({"File": kind, "Analyses": str(len(runs)), "Whole": whole, **told})
+    table(
+        [{name: row.get(name, "–") for name in _columns(rows)} for row in rows], "Nothing was analysed yet.", "timings"
+    )
+    if rows:
+        st.caption(f"Medians over the {_LATEST} newest analyses; what the cache answered counts with its first run.")
+
+
+def _columns(rows: list[dict[str, str]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _newest(database: str, ids: tuple[str, ...]) -> dict[str, list[dict[Stage, float]]]:
+    """Seconds by stage of each analysis that was timed, by kind of file."""
+    found: dict[str, list[dict[Stage, float]]] = {}
+    for analysis_id in ids:
+        with suppress(NotFoundError):
+            analysis = store().get(analysis_id)
+            if analysis.timings:
+                times = {timing.stage: timing.seconds for timing in analysis.timings}
+                found.setdefault(analysis.media.info.kind.value, []).append(times)
+    return found
+
+
 def _log() -> None:
     found = log().lines()
     requests = list(dict.fromkeys(str(line["request"]) for line in reversed(found) if "request" in line))
@@ -64,7 +105,7 @@ def _log() -> None:
             "Level": str(line["level"]).lower(),
             "Analysis": str(line.get("request", "")),
             "Message": str(line["message"]),
-            "More": escape(", ".join(f"{k} {v}" for k, v in line.items() if k not in _COMMON)),
+            "More": ", ".join(f"{k} {v}" for k, v in line.items() if k not in _COMMON),
         }
         for line in log().lines(chosen)[-200:]
     ]
