@@ -142,9 +142,7 @@ def test_a_preset_that_is_gone_is_still_shown(tmp_path) -> None:
 
 
 def test_system_tells_where_the_time_goes(tmp_path) -> None:
-    kept = keep(
-        replace(picture(), timings=(StageTiming(Stage.READING, 0.5), StageTiming(Stage., 1.5))), tmp_path
-    )
+    kept = keep(replace(picture(), timings=(StageTiming(Stage.READING, 0.5), StageTiming(Stage.MODELS, 1.5))), tmp_path)
     at = draw(system_page)
     times = next(t.value for t in at.table if "Whole" in t.value.columns)
     assert "2" in times["Whole"].iloc[0]
