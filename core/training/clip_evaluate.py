@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -58,7 +58,10 @@ class ClipEvaluation(Evaluation):
         """By how much compressing the windows of reals raises their mean P(fake)."""
         reals, who = _some_reals(known)
         before = self.score(reals)
-        changes = {"JPEG q40": _every_frame, "H.264 CRF 32": partial(nuisance.h264_clip, crf=32)}
+        changes: dict[str, Callable[[RGB], RGB]] = {
+            "JPEG q40": _every_frame,
+            "H.264 CRF 32": partial(nuisance.h264_clip, crf=32),
+        }
         for name, change in changes.items():
             rise = self.score(np.stack([change(clip) for clip in reals])) - before
             self._mean(tables.INPUT_COMPRESSED, f"rise of mean P(fake), {name}", rise, who)
@@ -99,14 +102,20 @@ class ClipEvaluation(Evaluation):
         }
 
 
+def _every_frame(clip: RGB) -> RGB:
+    return np.stack([nuisance.jpeg(frame, 40) for frame in clip])
+
+
+_CHANGES: dict[str, Callable[[RGB], RGB]] = {
+    "JPEG q40": _every_frame,
+    "H.264 CRF 32": partial(nuisance.h264_clip, crf=32),
+}
+
+
 def _some_reals(known: ValidationSet) -> tuple[RGB, list[str]]:
     """Evenly spread real windows and whom they show."""
     chosen = evenly(np.nonzero(~known.fake)[0].tolist(), SOME)
     return known.pixels[chosen], known.identity[chosen].tolist()
-
-
-def _every_frame(clip: RGB) -> RGB:
-    return np.stack([nuisance.jpeg(frame, 40) for frame in clip])
 
 
 def measure(config: TaskConfig, data: Path, store: Path, *, command: str) -> Measurement:

@@ -18,6 +18,7 @@ from core.training.data import tracks
 from core.training.data.faces import Found
 from core.training.golden import golden_logit
 from core.training.tables import CALIBRATION, HELD_OUT, INPUT_COMPRESSED
+from core.training.tasks import read_task
 from tests.media import talking, write_clip
 
 
@@ -76,7 +77,7 @@ def test_from_training_to_figures(config: Path, data: Path, tmp_path: Path) -> N
     assert fitted.calibration is not None
     assert fitted.calibration.people == 3 and fitted.calibration.n_real == fitted.calibration.n_fake >= 50
     assert "of 3 people" in fitted.calibration.name
-    found = clip_evaluate.measure(clip_commands.read_task(config), data, store, command="evaluate")
+    found = clip_evaluate.measure(read_task(config), data, store, command="evaluate")
     _measured(found.card, found.facts)
 
 
