@@ -58,11 +58,7 @@ class ClipEvaluation(Evaluation):
         """By how much compressing the windows of reals raises their mean P(fake)."""
         reals, who = _some_reals(known)
         before = self.score(reals)
-        changes: dict[str, Callable[[RGB], RGB]] = {
-            "JPEG q40": _every_frame,
-            "H.264 CRF 32": partial(nuisance.h264_clip, crf=32),
-        }
-        for name, change in changes.items():
+        for name, change in _CHANGES.items():
             rise = self.score(np.stack([change(clip) for clip in reals])) - before
             self._mean(tables.INPUT_COMPRESSED, f"rise of mean P(fake), {name}", rise, who)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -104,24 +104,36 @@ def _lanes(folder: Path, settings: Settings, tinted: int | None) -> dict[int | N
     return {answer.score.track_id: answer.line for answer in answers if answer.line}
 
 
-@pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setattr(clips, "load_clip_detector", lambda *args: _Redness())
-    return build_settings(data_dir=tmp_path / "data")
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("lanes")
 
 
-def test_three_people_and_a_cut_give_three_lanes(tmp_path: Path, settings: Settings) -> None:
-    lanes = _lanes(tmp_path, settings, None)
+@pytest.fixture(scope="module")
+def settings(folder: Path) -> Iterator[Settings]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clips, "load_clip_detector", lambda *args: _Redness())
+        yield build_settings(data_dir=folder / "data")
+
+
+@pytest.fixture(scope="module")
+def lanes(folder: Path, settings: Settings) -> dict[int | None, Timeline]:
+    return _lanes(folder, settings, None)
+
+
+def test_three_people_and_a_cut_give_three_lanes(lanes: dict[int | None, Timeline]) -> None:
     assert set(lanes) == {1, 2, 3}
     assert all(t < CUT_S for number in (1, 2) for t in lanes[number].t_s)
     assert all(t > CUT_S for t in lanes[3].t_s)
 
 
-@pytest.mark.parametrize("changed", [1, 2, 3])
-def test_what_happens_to_one_face_stays_in_its_lane(tmp_path: Path, settings: Settings, changed: int) -> None:
-    before, after = _lanes(tmp_path, settings, None), _lanes(tmp_path, settings, changed)
+@pytest.mark.parametrize("changed", [2, 3])
+def test_what_happens_to_one_face_stays_in_its_lane(
+    folder: Path, settings: Settings, lanes: dict[int | None, Timeline], changed: int
+) -> None:
+    after = _lanes(folder, settings, changed)
     for number in PEOPLE:
-        rise = np.asarray(after[number].p_fake) - np.asarray(before[number].p_fake)
+        rise = np.asarray(after[number].p_fake) - np.asarray(lanes[number].p_fake)
         if number == changed:
             assert rise.min() > 0.05
         else:
