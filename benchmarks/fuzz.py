@@ -63,7 +63,7 @@ def _run(asked: argparse.Namespace, folder: Path) -> dict[str, object]:
         for name, outcome, seconds in pool.map(one, mutations(corpus(folder / "corpus"), asked.count, asked.seed)):
             outcomes[outcome.split(":")[0]] += 1
             slowest = max(slowest, seconds)
-            if outcome.startswith("fault") or seconds > 5 * _WALL_S:
+            if outcome.startswith("fault") or outcome == "internal" or seconds > 5 * _WALL_S:
                 faults.append(f"{name}: {outcome} ({seconds:.1f} s)")
     box.close()
     return {

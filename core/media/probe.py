@@ -16,7 +16,7 @@ from av.audio.stream import AudioStream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from core.errors import LimitError
+from core.errors import DamagedMediaError, LimitError
 from core.media import animation
 from core.media.containers import (
     DECODER_FAULTS,
@@ -101,6 +101,8 @@ def _probe_image(ref: MediaRef, limits: Limits) -> MediaInfo:
 
 def _probe_animation(ref: MediaRef, limits: Limits) -> MediaInfo:
     times = animation.picture_times(ref.path, ref.format)
+    if not times.start_s:
+        raise DamagedMediaError("No picture of this animation can be decoded.", hint="Copy it again from its source.")
     with open_image(ref.path, limits) as image:
         (width, height), mode = image.size, image.mode
     steps = [b - a for a, b in zip(times.start_s, [*times.start_s[1:], times.end_s], strict=True)]

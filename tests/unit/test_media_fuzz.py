@@ -65,6 +65,15 @@ def test_mutated_files_are_read_or_told(files, tmp_path):
     assert "internal" not in outcomes
 
 
+def test_an_animation_none_of_whose_pictures_plays_is_told(tmp_path):
+    """What once came out of a mutation: two pictures are announced, and the first cannot be decoded."""
+    path = tmp_path / "broken.gif"
+    for name, data in mutations(corpus(tmp_path / "corpus"), 193, seed=0):
+        if name.startswith("192-"):
+            path.write_bytes(data)
+    assert read_all(Here(LIMITS), path) == "damaged_media"
+
+
 def test_in_a_process_of_their_own_they_end_none(files, tmp_path):
     box = Sandbox(SandboxSettings(enabled=True, workers=1, wall_s=30))
     try:
