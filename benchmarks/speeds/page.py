@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import psutil
-
 from core.runtime.engines import versions
 from core.runtime.machine import machine
 
@@ -29,7 +27,7 @@ class Chapter:
 
 
 def where() -> str:
-    memory = psutil.virtual_memory().total / 2**30
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     busy = os.getloadavg()[0]
     return f"{machine('cpu')}, {memory:.0f} GB; {versions()}; load {busy:.1f} when the measuring began"
 
