@@ -15,6 +15,8 @@ import psutil
 from core.logs import JsonFormatter, current
 from core.settings import Settings
 
+_MOMENT_S = 0.1
+
 if TYPE_CHECKING:
     from core.runtime.pool import PoolEntry
 
@@ -43,11 +45,11 @@ class Machine:
 
 
 def machine(settings: Settings) -> Machine:
-    """The state now; the processor's load is that since the last call."""
+    """The state now; the processor's load is measured for a moment."""
     memory = psutil.virtual_memory()
     place = next(p for p in (settings.data_dir, *settings.data_dir.resolve().parents) if p.exists())
     return Machine(
-        cpu_load=psutil.cpu_percent() / 100.0,
+        cpu_load=psutil.cpu_percent(_MOMENT_S) / 100.0,
         cores=psutil.cpu_count() or 1,
         memory_used=memory.total - memory.available,
         memory_total=memory.total,

@@ -21,10 +21,8 @@ _PREFIX = "set-"
 def show() -> None:
     st.title("Settings")
     st.caption(
-        escape(
-            f"Kept in {user_config.config_file(settings()).resolve()}. They hold for analyses from now on; settings "
-        )
-        + "from the environment come first\\."
+        f"Kept in {escape(str(user_config.config_file(settings()).resolve()))}. They hold for analyses from now on; "
+        "settings from the environment come first."
     )
     with st.form("settings", border=False):
         st.markdown("### What is looked at")
@@ -131,7 +129,7 @@ _MACHINE = (
 
 @action
 def _save() -> None:
-    given = {k.removeprefix(_PREFIX): v for k, v in st.session_state.items() if str(k).startswith(_PREFIX)}
+    given = {str(k).removeprefix(_PREFIX): v for k, v in st.session_state.items() if str(k).startswith(_PREFIX)}
     changes = {name: value for name, value in given.items() if value != _value(name)}
     if not changes:
         return
