@@ -116,14 +116,14 @@ class Cascade:
     def near(self, pictures: Sequence[RGB], regions: Sequence[Region], min_face_px: float) -> Candidates:
         """As calling it, but only what lies in the regions: there the first network meets the very pixels that it
         meets in a search of the whole picture, so the same faces are proposed, and settled in the same way."""
-        cells = []
+        cells: list[_Cells] = []
         for scale in _scales(pictures[0].shape[:2], min_face_px):
             for region in regions:
                 if region.smallest / _REACH <= _CELL / scale <= region.largest * _REACH:
                     seen = [pictures[i] for i in region.pictures]
                     scores, shifts, corner, step = self._level(seen, scale, region.box)
-                    *found, place = _cells(scores, shifts, corner, step)
-                    cells.append((*found, np.asarray(region.pictures, np.intp)[place]))
+                    boxes, moved, sure, place = _cells(scores, shifts, corner, step)
+                    cells.append((boxes, moved, sure, np.asarray(region.pictures, np.intp)[place]))
         return self._settle(pictures, cells)
 
     def _settle(self, pictures: Sequence[RGB], cells: list[_Cells]) -> Candidates:
