@@ -37,7 +37,7 @@ lint: $(VENV)/.dev
 	@$(BIN)/python -m mypy
 
 bench: $(VENV)/.dev
-	@set -e; for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py) $(ARGS); done
+	@$(BIN)/python -m benchmarks
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || \
