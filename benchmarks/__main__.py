@@ -1,4 +1,5 @@
-"""The benchmarks of speed, one after the other: ``make bench``. Loads, fuzzing and fine-tuning are commands of their own."""
+"""The benchmarks of speed, one after the other: ``make bench``. Load, fuzzing and fine-tuning have commands of their
+own."""
 
 from __future__ import annotations
 
