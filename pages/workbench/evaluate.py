@@ -16,7 +16,7 @@ from core.registry import ensemble
 from core.reports.tables import escape as safe_cell
 from core.types import Analysis, Thresholds
 from pages.workbench.common import settings, store, theme, view
-from pages.workbench.tables import table
+from pages.workbench.tables import figures, table
 
 _QUIET = {"displayModeBar": False}
 
@@ -84,9 +84,10 @@ def _figures(known: list[Case], policy: Policy) -> None:
         "Fakes called fake": found.found,
         "Decided at all": found.decided,
     }
-    for column, (name, value) in zip(st.columns(4), rates.items(), strict=True):
-        column.metric(name, _percent(value))
-        column.caption(_interval(value))
+    figures(
+        {name: _percent(value) for name, value in rates.items()},
+        {name: _interval(value) for name, value in rates.items()},
+    )
     st.plotly_chart(
         confusion_table(found, theme=theme()), theme=None, config=_QUIET, key="confusion", alt="Confusion matrix"
     )

@@ -15,7 +15,7 @@ from core.store.label_export import as_csv, as_jsonl
 from core.tasks import Task, Tasks, TaskState
 from core.weights import versions
 from pages.workbench.common import action, escape, settings, store, view
-from pages.workbench.tables import table
+from pages.workbench.tables import figures, table
 
 _STATES = {
     TaskState.RUNNING: ":material/hourglass_top: running",
@@ -56,15 +56,14 @@ def _labels(stats: LabelStats) -> None:
     if not stats.total:
         st.info("No label was given yet.", icon=":material/inbox:")
         return
-    figures = {
+    counts = {
         "Labels": stats.total,
         "Files": stats.media,
         "Reviewers": stats.reviewers,
         "Said fake": stats.by_truth[Truth.FAKE],
         "Said real": stats.by_truth[Truth.REAL],
     }
-    for column, (name, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
-        column.metric(name, f"{value:,}")
+    figures({name: f"{value:,}" for name, value in counts.items()})
     judged = stats.agree + stats.disagree
     if judged:
         st.caption(

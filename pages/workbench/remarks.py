@@ -32,8 +32,11 @@ def remarks(review: Review, scope: Scope) -> None:
 
     here = [tag.removeprefix(REGION) for tag in review.tags if tag in _REGION_TAGS]
     suspected = [tag for tag in review.tags if tag in METHODS]
-    st.pills("Method suspected", METHODS, selection_mode="multi", default=suspected, key=methods, on_change=tagged)
-    st.pills("Where", REGIONS, selection_mode="multi", default=here, key=regions, on_change=tagged)
+    for title, names, chosen, key in (
+        ("Method suspected", METHODS, suspected, methods),
+        ("Where", REGIONS, here, regions),
+    ):
+        st.pills(title, names, selection_mode="multi", default=chosen, key=key, on_change=tagged, wrap=True)
     st.text_area(
         "Note",
         value=review.note,

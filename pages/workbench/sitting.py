@@ -11,6 +11,9 @@ from core.review_stats import Sitting, last_sitting, sitting
 from core.types import Label
 from pages.workbench.common import store
 from pages.workbench.downloads import session_buttons
+from pages.workbench.tables import figures
+
+_COVERED, _FINAL = "Agreed at first", "Agreed at last"
 
 
 def sitting_view(who: str) -> None:
@@ -23,16 +26,18 @@ def sitting_view(who: str) -> None:
         return
     reviews = [review for review, _ in closed]
     found = sitting(reviews, {review.item: label for review, label in closed})
-    figures = {
+    values = {
         "Submitted": str(found.submitted),
         "Discarded": str(found.discarded),
         "Time for one": "–" if found.seconds is None else f"{found.seconds:.0f} s",
-        "Like the program, score covered": _share(rate(found.blind_same, found.blind)),
-        "Like the program, as submitted": _share(rate(found.same, found.decided)),
+        _COVERED: _share(rate(found.blind_same, found.blind)),
+        _FINAL: _share(rate(found.same, found.decided)),
     }
-    with st.container(horizontal=True):
-        for name, value in figures.items():
-            st.metric(name, value, width="content")
+    notes = {
+        _COVERED: f"like the program, score covered; {_interval(rate(found.blind_same, found.blind))}",
+        _FINAL: f"like the program, as submitted; {_interval(rate(found.same, found.decided))}",
+    }
+    figures(values, notes)
     st.caption(_words(found))
     session_buttons(tuple(review.item for review in reviews))
 
@@ -49,17 +54,12 @@ def _share(value: Rate) -> str:
     return "–" if value.value is None else wording.percent(value.value)
 
 
+def _interval(value: Rate) -> str:
+    return f"95 % interval {value.low:.0%} to {value.high:.0%}, n = {value.n}" if value.n else "n = 0"
+
+
 def _words(found: Sitting) -> str:
-    ranges = [
-        f"{name}: {value.low:.0%} to {value.high:.0%}, n = {value.n}"
-        for name, value in (
-            ("score covered", rate(found.blind_same, found.blind)),
-            ("as submitted", rate(found.same, found.decided)),
-        )
-        if value.n
-    ]
-    parts = [f"95 % intervals: {'; '.join(ranges)}."] if ranges else []
-    parts += [f"{found.changed} judgements were changed once the score was seen."] if found.changed else []
+    parts = [f"Changed once the score was seen: {found.changed}."] if found.changed else []
     return " ".join(
         [*parts, "Pauses of over five minutes are left out of the time; half an hour begins a new sitting."]
     )

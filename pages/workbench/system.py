@@ -12,8 +12,8 @@ from core import wording
 from core.errors import NotFoundError
 from core.system import RecentLog, machine, models, watch
 from core.types import Stage
-from pages.workbench.common import settings, store, view
-from pages.workbench.tables import table
+from pages.workbench.common import escape, settings, store, view
+from pages.workbench.tables import figures, table
 
 _LATEST = 50
 
@@ -39,17 +39,19 @@ def show() -> None:
 @st.fragment(run_every=3.0)
 def _machine() -> None:
     now = machine(settings())
-    figures = {
-        "Processor": f"{now.cpu_load:.0%} of {now.cores} cores",
-        "Memory": f"{wording.size(now.memory_used)} of {wording.size(now.memory_total)}",
+    values = {
+        "Processor": f"{now.cpu_load:.0%}",
+        "Memory": wording.size(now.memory_used),
         "This program": wording.size(now.process_bytes),
         "Free on disk": wording.size(now.disk_free),
     }
-    for gpu in now.gpus:
+    notes = {"Processor": f"of {now.cores} cores", "Memory": f"of {wording.size(now.memory_total)}"}
+    for number, gpu in enumerate(now.gpus, start=1):
+        name = f"Graphics card {number}"
+        values[name] = f"{gpu.load:.0%}"
         used = f"{wording.size(gpu.used_bytes)} of {wording.size(gpu.total_bytes)}"
-        figures[gpu.name] = f"{gpu.load:.0%}, {used}"
-    for column, (name, value) in zip(st.columns(len(figures)), figures.items(), strict=True):
-        column.metric(name, value)
+        notes[name] = f"{escape(gpu.name)}, {used}"
+    figures(values, notes)
     if not now.gpus:
         st.caption("No graphics card with a driver was found.")
 

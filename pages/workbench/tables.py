@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from statistics import median
 
 import pandas as pd
@@ -10,6 +11,8 @@ import streamlit as st
 from core import wording
 from core.types import Analysis, Contribution, FaceTrack, Score
 from pages.workbench.common import bullets, escape
+
+_FIGURE_PX = 170
 
 
 def scores(analysis: Analysis) -> None:
@@ -79,6 +82,16 @@ def file_facts(analysis: Analysis) -> None:
     if analysis.media.info.hints:
         st.markdown(bullets(analysis.media.info.hints))
         st.caption("These are facts about the file. They do not change the score.")
+
+
+def figures(values: Mapping[str, str], notes: Mapping[str, str] | None = None) -> None:
+    """Figures side by side, on a small screen two in a row; a note stands below its figure."""
+    with st.container(horizontal=True, gap="medium"):
+        for name, value in values.items():
+            with st.container(width=_FIGURE_PX, gap=None):
+                st.metric(name, value)
+                if notes and notes.get(name):
+                    st.caption(notes[name])
 
 
 def table(rows: list[dict[str, str]], otherwise: str, key: str = "") -> None:
