@@ -27,7 +27,7 @@ class Scope(StrEnum):
 SCOPES = {
     Scope.OPEN: "Nobody has labelled",
     Scope.MINE: "I have not judged",
-    Scope.SPLIT: "Others contradict each other",
+    Scope.SPLIT: "Contested",
 }
 
 
