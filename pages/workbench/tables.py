@@ -12,7 +12,7 @@ from core import wording
 from core.types import Analysis, Contribution, FaceTrack, Score
 from pages.workbench.common import bullets, escape
 
-_FIGURE_PX = 170
+_FIGURE_PX = 160
 
 
 def scores(analysis: Analysis) -> None:
