@@ -27,7 +27,7 @@ def other_box(analysis_id: str) -> str | None:
         index=None,
         format_func=lambda key: _line(entries[key], sha256),
         key=f"pair-{analysis_id[:12]}",
-        placeholder="Another analysis of this file, or of another",
+        placeholder="Compare with another analysis",
         label_visibility="collapsed",
         width=420,
     )
