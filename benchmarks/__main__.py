@@ -3,9 +3,10 @@ own."""
 
 from __future__ import annotations
 
-from benchmarks import long_video, repeated, speed
+from benchmarks import long_video, repeated
+from benchmarks.speed import main as speed
 
 if __name__ == "__main__":
-    speed.main()
+    speed()
     long_video.main()
     repeated.main()

@@ -6,7 +6,7 @@ import logging
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -45,7 +45,7 @@ def in_processes(
 
 def _shared(
     pool: ProcessPoolExecutor, todo: Iterator[Path], settings: Settings, workers: int, work: Work
-) -> Iterator[Row]:  # and returns the files that were under way when a process died
+) -> Generator[Row, None, list[Path]]:  # returns the files that were under way when a process died
     under_way: dict[Future[Row], Path] = {}
     spare = deque[Path]()
     try:

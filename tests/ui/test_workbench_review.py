@@ -54,9 +54,9 @@ def test_a_label_of_a_result_may_train_only_if_its_box_is_ticked(three) -> None:
     at = draw(history_page, analysis=three[0].id)
     button(at, "wrong-").click().run()
     assert [label.consent for label in store().labels()] == [False]
-    next(c for c in at.checkbox if (c.key or "").startswith("consent-history")).check().run()
+    next(c for c in at.checkbox if str(c.key).startswith("consent-history")).check().run()
     assert [(label.consent, label.truth) for label in store().labels()] == [(True, Truth.FAKE)]
-    next(c for c in at.checkbox if (c.key or "").startswith("consent-history")).uncheck().run()
+    next(c for c in at.checkbox if str(c.key).startswith("consent-history")).uncheck().run()
     assert [label.consent for label in store().labels()] == [False]
 
 

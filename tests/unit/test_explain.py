@@ -85,10 +85,10 @@ def faces(count: int, seed: int) -> tuple[RGB, np.ndarray]:
 
 
 def blended(picture: np.ndarray, where: tuple[slice, slice], rng: np.random.Generator) -> np.ndarray:
-    mask = np.zeros((SIDE, SIDE, 1))
+    mask = np.zeros((SIDE, SIDE))
     mask[where] = 1.0
-    mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), 1.5))[..., None]
-    return picture + mask * rng.normal(0, 45, picture.shape)
+    soft = np.asarray(cv2.GaussianBlur(mask, (0, 0), 1.5))[..., None]
+    return picture + soft * rng.normal(0, 45, picture.shape)
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from core import registry
 from core.errors import ConfigError, NotFoundError
 from core.fusion.fits import Asked, FusionFit
 from core.registry import Ensemble
@@ -82,19 +84,19 @@ def test_fusing_writes_fit_and_thresholds(tmp_path: Path, monkeypatch: pytest.Mo
         "id: t\ntitle: t\nsummary: t\nmembers: [{detector: a}, {detector: b}]\nfusion: logistic\n"
         "thresholds: {fake: 0.9, real: 0.0}\n"
     )
-    monkeypatch.setattr(preset_commands.registry, "ensemble", lambda _: made)
+    monkeypatch.setattr(registry, "ensemble", lambda _: made)
     monkeypatch.setattr(preset_commands, "CONFIGS", tmp_path)
     monkeypatch.setattr(preset_commands, "recipe", lambda *_: None)
     monkeypatch.setattr(preset_commands, "make_media", lambda *_: [Medium("x", "picture", False, "-", "-")])
     monkeypatch.setattr(preset_commands, "ask_all", lambda *_: given)
     monkeypatch.setattr(preset_commands, "fit_path", lambda name: tmp_path / f"{name}.json")
-    where = {"data": tmp_path, "store": tmp_path, "work": tmp_path, "false_alarms": 0.01, "alpha": 0.05}
+    where: dict[str, Any] = {"data": tmp_path, "store": tmp_path, "work": tmp_path, "false_alarms": 0.01, "alpha": 0.05}
     said = preset_commands.fuse("t", **where, may_call_real=False)
     assert "n=320" in said and (tmp_path / "t.json").is_file()
     limits = Ensemble.model_validate(yaml.safe_load(file.read_text())).limits
     assert limits.real == 0.0 and 0.5 < limits.fake <= 1.0
     with pytest.raises(ConfigError, match="fixed weights"):
-        monkeypatch.setattr(preset_commands.registry, "ensemble", lambda _: mean_of("a"))
+        monkeypatch.setattr(registry, "ensemble", lambda _: mean_of("a"))
         preset_commands.fuse("t", **where, may_call_real=False)
 
 
@@ -102,6 +104,6 @@ def test_the_commands_name_what_is_missing(tmp_path: Path) -> None:
     from core.cli import main
 
     with pytest.raises(NotFoundError):
-        preset_commands.registry.ensemble("nothing")
+        registry.ensemble("nothing")
     assert main(["fuse", "gated4", "--data", str(tmp_path)]) == 2
     assert main(["announce", str(tmp_path / "none.yaml")]) == 2

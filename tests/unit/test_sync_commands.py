@@ -18,6 +18,7 @@ from core.settings import CONFIGS
 from core.sync.lips import FPS, Lips
 from core.sync.mouth import MouthMotion
 from core.training import lip_sync_card as commands
+from core.training import sync_evaluate
 from core.training.cards import read_card
 from core.training.data.manifest import Item
 from core.training.data.talking import Talk
@@ -33,8 +34,8 @@ def talk(number: int, *, fake: bool = False) -> Talk:
     """Somebody whose mouth opens as the sound is loud; a forged one does so at random."""
     item = Item(f"{number}.mp4", f"{number:064d}", "video", fake, "m", "s", f"person{number}", "train", "MIT")
     frames = round(SECONDS * FPS)
-    times = (np.arange(frames) + 0.5) / FPS
-    opening = (np.gradient(loudness(times, number + 50 * fake)) * FPS)[:200]
+    times = np.asarray((np.arange(frames) + 0.5) / FPS, np.float64)
+    opening = np.asarray(np.gradient(loudness(times, number + 50 * fake)) * FPS, np.float64)[:200]
     crops = np.random.default_rng(number).integers(0, 256, (frames, 80, 80)).astype(np.uint8)
     audio = AudioClip(voice(SECONDS, 16_000, number), 16_000)
     return Talk(item, (Lips(crops, 0.0),), (MouthMotion(times[:200], np.abs(opening), opening, FPS),), audio)
@@ -55,8 +56,8 @@ def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     rows = np.random.default_rng(0).normal(size=(2000, 128)).astype(np.float32)
     monkeypatch.setattr(LipSyncDetector, "embed_mouths", lambda self, crops: rows[: len(crops)])
     monkeypatch.setattr(LipSyncDetector, "embed_voices", lambda self, sound: rows[: len(sound) // 640])
-    monkeypatch.setattr(commands.measure, "SHIFTS_MS", (-280, 400))
-    monkeypatch.setattr(commands.measure, "FOREIGN", 2)
+    monkeypatch.setattr(sync_evaluate, "SHIFTS_MS", (-280, 400))
+    monkeypatch.setattr(sync_evaluate, "FOREIGN", 2)
     return tmp_path
 
 

@@ -90,6 +90,8 @@ def _cut(path: Path, context: Context) -> tuple[list[Lips], list[MouthMotion], A
         if not info.has_audio:
             return [], [], nothing
         audio, _ = read_audio(ref, info, limits)
+        if audio is None:
+            return [], [], nothing
         length = min(info.duration_s or LONGEST_S, LONGEST_S)
         sampling = Sampling(strategy="uniform", frames=round(max(8, _LOOKS_A_SECOND * (info.duration_s or length))))
         people, _ = find_people(read_frames(ref, info, sampling, limits=limits)[0], context)
