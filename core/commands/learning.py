@@ -9,7 +9,6 @@ from pathlib import Path
 
 from core.commands.common import Commands
 from core.errors import NotFoundError
-from core.settings import CONFIGS, build_settings
 
 
 def add(commands: Commands) -> None:
@@ -48,6 +47,8 @@ def training_file(detector_id: str) -> Path:
     Raises:
         NotFoundError: it has none, so it cannot be taught.
     """
+    from core.settings import CONFIGS
+
     path = CONFIGS / "training" / f"{detector_id}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml")))
@@ -56,6 +57,7 @@ def training_file(detector_id: str) -> Path:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from core.settings import build_settings
     from core.training.config import read_config
     from core.training.feedback.promotion import Places, finetune
 
@@ -68,6 +70,7 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _history(args: argparse.Namespace) -> int:
+    from core.settings import build_settings
     from core.weights.versions import current, versions
 
     settings = build_settings()
@@ -79,6 +82,7 @@ def _history(args: argparse.Namespace) -> int:
 
 
 def _rollback(args: argparse.Namespace) -> int:
+    from core.settings import build_settings
     from core.weights.versions import rollback
 
     sys.stdout.write(f"In use again: {rollback(args.detector, build_settings())}\n")
@@ -86,6 +90,7 @@ def _rollback(args: argparse.Namespace) -> int:
 
 
 def _use(args: argparse.Namespace) -> int:
+    from core.settings import build_settings
     from core.weights.versions import use
 
     use(args.detector, args.version, build_settings())
@@ -94,6 +99,7 @@ def _use(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
+    from core.settings import build_settings
     from core.store.label_export import export_labels
 
     count = export_labels(build_settings(), args.target)

@@ -132,7 +132,7 @@ def test_nobody_is_on_both_sides(data: Path, tmp_path: Path, monkeypatch: pytest
         config = _small(read_task(next(f for f in FILES if f.stem == name)))
         material = _material(config, data, tmp_path / name, monkeypatch)
         assert not {row.identity for row in material.rows} & set(material.validation.identity.tolist())
-        assert material.licences == {material.rows[0].source: "free"}
+        assert material.licences[material.rows[0].source] == "free"
 
 
 def test_kept_pairs_are_made_once(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
