@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from core.facts import MotionFacts, SoundFacts
+from core.facts import MotionFacts, Provenance, SoundFacts
 
 RGB: TypeAlias = npt.NDArray[np.uint8]
 PCM: TypeAlias = npt.NDArray[np.float32]
@@ -342,35 +342,6 @@ class MediaFacts:
     size_bytes: int
     format: str
     info: MediaInfo
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Content credentials (C2PA) found in a file. ``state`` says in words whether the signature holds; ``generated``
-    whether they say that a generative model made it; ``problems`` are the codes of checks that failed."""
-
-    state: str
-    signer: str = ""
-    signed_at: str = ""
-    generator: str = ""
-    title: str = ""
-    actions: tuple[str, ...] = ()
-    generated: bool = False
-    problems: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Where a file says it comes from: facts beside the verdict, never part of a score, and without what is private.
-
-    ``credentials`` None means that there are none, which is no evidence. ``facts`` are (name, value); ``notes`` whole
-    sentences; ``fingerprints`` perceptual hashes of 16 hexadecimal digits of some frames.
-    """
-
-    credentials: Credentials | None = None
-    facts: tuple[tuple[str, str], ...] = ()
-    notes: tuple[str, ...] = ()
-    fingerprints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,7 @@ def _connected(address: str, workers: int) -> Any:
             "The engine 'ray' needs the package ray, which is not installed.",
             hint="Install it with: python -m pip install -r requirements-cluster.txt",
         ) from exc
+    _knock(address)
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
@@ -92,8 +94,23 @@ def _connected(address: str, workers: int) -> Any:
         else:
             ray.init(address=address, **common)
     except Exception as exc:  # Ray raises whatever comes, down to Exception itself
-        raise ConfigError(
-            f"There is no Ray cluster at '{address}', or it does not answer.",
-            hint="Start one with 'ray start --head', and give its address (ray://host:10001, or auto on its head).",
-        ) from exc
+        raise _nobody(address) from exc
     return ray
+
+
+def _knock(address: str) -> None:
+    """Ray waits for minutes where nobody listens."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5.0).close()
+    except OSError as exc:
+        raise _nobody(address) from exc
+
+
+def _nobody(address: str) -> ConfigError:
+    return ConfigError(
+        f"There is no Ray cluster at '{address}', or it does not answer.",
+        hint="Start one with 'ray start --head', and give its address (ray://host:10001, or auto on its head).",
+    )

@@ -14,8 +14,9 @@ from typing import Any
 
 import c2pa
 
+from core.facts import Credentials
 from core.media.hints import tidy
-from core.types import Credentials, MediaRef
+from core.types import MediaRef
 
 log = logging.getLogger(__name__)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from core.facts import Provenance
 from core.provenance.credentials import read_credentials
 from core.provenance.fingerprint import fingerprints
 from core.provenance.metadata import read_metadata
 from core.settings import Limits
-from core.types import Frame, MediaFacts, MediaRef, Provenance
+from core.types import Frame, MediaFacts, MediaRef
 
 
 def look_up(ref: MediaRef, frames: Sequence[Frame], limits: Limits) -> Provenance:

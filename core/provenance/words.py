@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from core.facts import Credentials, Provenance
 from core.store.seen import Seen
-from core.types import Credentials, Provenance
 
 BESIDE = "These are facts beside the verdict: none of them enters a score, and a missing one proves nothing."
 UNSIGNED = "It carries no content credentials (C2PA). Most files do not; that is no sign of a fake."

@@ -12,10 +12,11 @@ from PIL import Image
 from core import wording
 from core.audio import words as voice_words
 from core.errors import WorkbenchError
+from core.facts import Provenance
 from core.provenance import words
 from core.registry import Card
 from core.sync import words as sync_words
-from core.types import RGB, Analysis, Label, PersonResult, Progress, Provenance, Stage, Verdict
+from core.types import RGB, Analysis, Label, PersonResult, Progress, Stage, Verdict
 
 _MARKS = {
     Label.FAKE: '<path d="M12 3 2 20h20L12 3Z"/><path d="M12 10v4m0 3v.01"/>',

@@ -18,12 +18,13 @@ import pytest
 
 from core import figures, registry
 from core.errors import DamagedMediaError
+from core.facts import Credentials, Provenance
 from core.registry import Metric
 from core.reports.package import verify_package
 from core.settings import build_settings
 from core.store.history import shared_store
 from core.store.uploads import Uploads
-from core.types import Credentials, Label, MediaInfo, MediaKind, Progress, Provenance, Stage, Status, SyncCurve
+from core.types import Label, MediaInfo, MediaKind, Progress, Stage, Status, SyncCurve
 from pages import engine
 from pages.demo import cards, evidence, feedback
 from pages.demo.chart import chart, drawn

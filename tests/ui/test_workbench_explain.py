@@ -13,9 +13,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.errors import WeightsMissingError
+from core.facts import Provenance
 from core.settings import get_settings
 from core.store.feedback import Truth
-from core.types import Provenance
 from pages import engine
 from pages.workbench import explain
 from pages.workbench.common import store, uploads

@@ -73,7 +73,7 @@ class Small(TimmFrameDetector):
 
 def _detector() -> Small:
     base: Card = card("face-lite")
-    return Small(base.model_copy(update={"architecture": "cnn4", "input": InputSpec(size=64)}), Path("none"), "cpu")
+    return Small(base.model_copy(update={"architecture": "cnn4", "input": InputSpec(size=64)}), Path(__file__), "cpu")
 
 
 def _pairs() -> Pairs:

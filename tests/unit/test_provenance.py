@@ -12,6 +12,7 @@ import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
 from core import schema
+from core.facts import Provenance
 from core.media.guard import identify
 from core.provenance.credentials import parse, read_credentials
 from core.provenance.fingerprint import fingerprints, perceptual_hash
@@ -19,7 +20,7 @@ from core.provenance.look_up import look_up, private_facts
 from core.provenance.metadata import read_metadata
 from core.settings import Limits
 from core.store.history import Store
-from core.types import Frame, MediaFacts, MediaInfo, MediaKind, Provenance
+from core.types import Frame, MediaFacts, MediaInfo, MediaKind
 from tests import analyses
 from tests.media import head, meadow, portrait, write_clip
 from tests.unit.c2pa_samples import signed

@@ -9,12 +9,13 @@ from html.parser import HTMLParser
 import pypdfium2
 import pytest
 
+from core.facts import Credentials, Provenance
 from core.reports.content import LIMITS, Item, Picture, sections, summary
 from core.reports.page import to_html_page
 from core.reports.pdf import shown, to_pdf
 from core.reports.plots import plain, plot
 from core.store.feedback import Label, Truth
-from core.types import Analysis, Credentials, Environment, Provenance
+from core.types import Analysis, Environment
 from core.types import Label as ModelLabel
 from tests import analyses
 from tests.media import HOSTILE_NAMES, head
