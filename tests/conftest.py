@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
+from core import logs
 from tests.media import Samples
 
 os.environ.setdefault("UNMASK_RUNTIME__BACKEND", "torch")  # trying the others takes seconds in every fresh folder
@@ -30,6 +31,13 @@ def samples(media_dir: Path) -> Samples:
 def own_main_module(monkeypatch: pytest.MonkeyPatch) -> None:
     """Streamlit puts its page in the place of the main module; a process spawned later would run that page."""
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
+@pytest.fixture(autouse=True)
+def own_logs() -> Iterator[None]:
+    """A command that a test ran decides what is logged; the next test begins anew."""
+    yield
+    logs.reset()
 
 
 @pytest.hookimpl(wrapper=True)
