@@ -65,7 +65,11 @@ def create_app(settings: Settings) -> FastAPI:
         return metrics.answer()
 
     app.mount("/api", create_api(service))
-    return gr.mount_gradio_app(app, build(service), path="/", **mount_options(service.settings))
+    site = build(service)
+    mounted = gr.mount_gradio_app(app, site, path="/", **mount_options(service.settings))
+    # Only of pages that were launched does Gradio check that a path it is sent was uploaded.
+    site.has_launched = True
+    return mounted
 
 
 async def _copy_feedback(settings: Settings) -> None:
