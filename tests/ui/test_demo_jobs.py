@@ -46,8 +46,16 @@ class Slow:
 def slow(monkeypatch):
     stand_in = Slow()
     monkeypatch.setitem(sys.modules, "core.pipeline", SimpleNamespace(analyse=stand_in.analyse))
+    used: list[Lanes] = []
+    start = Lanes._start_threads
+    monkeypatch.setattr(Lanes, "_start_threads", lambda lanes: (used.append(lanes), start(lanes)))
     yield stand_in
+    # What a test leaves in a queue must not be computed by the stand-in of the next.
     stand_in.go.set()
+    deadline = time.monotonic() + WAIT_S
+    while any(lanes.load() != (0, 0) for lanes in used) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert all(lanes.load() == (0, 0) for lanes in used)
 
 
 def settings(tmp_path, **server):
