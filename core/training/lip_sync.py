@@ -199,8 +199,9 @@ class _Draw:
         if len(mouths) < length:
             # A short piece is seen over again, with its sound.
             times = -(-length // len(mouths))
+            heard = len(mouths) * times + 2 * REACH
             inner = voices[REACH:-REACH]
-            mouths, voices = mouths.repeat(times, 1), torch.cat([inner.repeat(times, 1), inner[: 2 * REACH]])
+            mouths, voices = mouths.repeat(times, 1), inner.repeat(-(-heard // len(inner)), 1)[:heard]
         first = int(self.rng.integers(len(mouths) - length + 1))
         return mouths[first : first + length], voices[first : first + length + 2 * REACH]
 

@@ -75,9 +75,9 @@ def test_the_sound_round_a_piece_is_placed_by_the_clock():
     assert not sound_round(AudioClip(pcm, 16_000, 500.0), 5.0, 10).any()
 
 
-def states(person: str, seed: int) -> States:
+def states(person: str, seed: int, frames: int = 90) -> States:
     rng = np.random.default_rng(seed)
-    said = rng.normal(size=(90 + 2 * REACH, 180)).astype(np.float32)
+    said = rng.normal(size=(frames + 2 * REACH, 180)).astype(np.float32)
     mouths = said[REACH:-REACH, :128]
     return States(person, f"{seed:064d}", ((torch.from_numpy(mouths), torch.from_numpy(said)),))
 
@@ -99,9 +99,10 @@ def test_a_few_steps_bring_mouths_and_their_sound_together(tmp_path: Path):
     assert (tmp_path / "w.safetensors").is_file()
 
 
-def test_a_window_longer_than_its_piece_is_filled():
+@pytest.mark.parametrize("frames", [25, 90])
+def test_a_window_longer_than_its_piece_is_filled(frames: int):
     config = read_lip_sync(CONFIG).model_copy(update={"window_frames": (200, 200), "batch": 2})
-    sample = _Draw([states("a", 0), states("b", 1)], config)()
+    sample = _Draw([states("a", 0, frames), states("b", 1, frames)], config)()
     assert sample.mouths.shape == (2, 200, 128)
     assert sample.voices.shape == (2, 200 + 2 * REACH, 180)
 
