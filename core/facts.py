@@ -3,6 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class LookKind(StrEnum):
+    """How pictures were looked at again: in the mirror, cut closer or wider than in training, at half the resolution,
+    or with the network's dropout at work."""
+
+    MIRROR = "mirror"
+    CLOSER = "closer"
+    WIDER = "wider"
+    HALF = "half"
+    DROPOUT = "dropout"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A second look at ``n`` of the pictures or windows behind a score.
+
+    ``p_fake`` is the mean P(fake) at that look, ``first`` the mean at the first look at the same pictures, and
+    ``difference`` by how much the answers differ, in [0, 1]: the mean over the pictures of the distance, or of the
+    standard deviation over the passes with dropout.
+    """
+
+    kind: LookKind
+    n: int
+    p_fake: float
+    first: float
+    difference: float
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What one head of a network with several says by itself, before the heads are added up: P(fake) of its own logit,
+    in the mean and at ``t_s``. It is not calibrated and has no vote of its own."""
+
+    name: str
+    p_fake: float
+    t_s: tuple[float, ...]
+    p: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Which frames a network attended to: ``weight[i]`` >= 0 is that of the frame at ``t_s[i]`` in units of an even
+    share of its window, so the mean over each window is 1. In order of time, also where windows overlap."""
+
+    t_s: tuple[float, ...]
+    weight: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)

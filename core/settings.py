@@ -73,6 +73,12 @@ class Uncertainty(_Part):
     """How much is spent on finding out how sure the detectors are, and on being sure at all."""
 
     mirrored: int = Field(default=4, ge=0, description="pictures of a person also judged in the mirror; 0 = none")
+    scales: int = Field(
+        default=2, ge=0, le=64, description="pictures of a person also judged closer, wider and at half the resolution"
+    )
+    dropout: int = Field(
+        default=8, ge=0, le=64, description="passes with dropout at work, of networks that have it; 0 = none"
+    )
     early_exit: bool = Field(default=True, description="presets with a gate may stop early where it finds all genuine")
 
 

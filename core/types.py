@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from core.facts import MotionFacts, Provenance, SoundFacts
+from core.facts import Attention, Head, Look, MotionFacts, Provenance, SoundFacts
 
 RGB: TypeAlias = npt.NDArray[np.uint8]
 PCM: TypeAlias = npt.NDArray[np.float32]
@@ -194,8 +194,9 @@ class Score:
     """One detector's answer about one person (``track_id``) or about the whole medium (``track_id`` None).
 
     ``p_fake`` is calibrated where ``calibration`` names a fit, else equal to ``raw``; both None unless ok.
-    ``n`` counts the frames or windows behind it. ``spread`` is by how much P(fake) differs in the mirror image (mean
-    over pictures; None where nobody looked). ``reason`` says why there is no answer.
+    ``n`` counts the frames or windows behind it. ``looks`` are second looks at some of them, ``spread`` by how much
+    P(fake) differs between looks (None where there was one). ``heads`` and ``attention`` are what networks over time
+    tell of themselves. ``reason`` says why there is no answer.
     """
 
     detector: str
@@ -210,6 +211,9 @@ class Score:
     weights_sha256: str | None = None
     reason: str = ""
     spread: float | None = None
+    looks: tuple[Look, ...] = ()
+    heads: tuple[Head, ...] = ()
+    attention: Attention | None = None
 
 
 @dataclass(frozen=True, slots=True)

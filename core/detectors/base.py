@@ -27,6 +27,10 @@ class FrameDetector(ABC):
     def logits(self, crops: RGB) -> npt.NDArray[np.float32]:
         """Raw logits float32[N] of crops uint8[N, size, size, 3]; sigmoid(logit) = P(fake) before calibration."""
 
+    def draws(self, crops: RGB, passes: int) -> npt.NDArray[np.float32] | None:
+        """Raw logits float32[passes, N] with dropout at work, equal for equal crops; None where there is no dropout."""
+        return None
+
 
 def load_detector(card: Card, weights: Path, device: str) -> FrameDetector:
     """Build the detector that a card describes from weights that were verified.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,8 @@ import torch
 from core import networks
 from core.detectors.base import load_detector
 from core.errors import ConfigError
-from core.networks.clip import ClipNetwork, SpaceTimeVit
+from core.networks.clip import ClipNetwork
+from core.networks.dropout import drawn
 from core.networks.embed import FrameEmbedder
 from core.registry import Card, ClipSpec, card, implementation
 from core.types import RGB
@@ -22,23 +25,44 @@ from core.weights.loading import loaded, memory_bytes
 Curve = npt.NDArray[np.float32]
 
 
-class WindowDetector(Protocol):
-    """Looks at windows of one person, cut as its card's ``clip`` and ``input`` say."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What a detector makes of N windows.
+
+    ``logits`` float32[N]: sigmoid(logit) = P(fake) before calibration. ``heads`` are names and logits float32[N] that
+    add up to these, where the network has several heads. ``attention`` float32[N, T] of sum 1 says how much it attended
+    to each frame. ``unrest`` float32[N] in [0, 1] says how little each face moves like one that was filmed; it is not
+    calibrated, and no part of P(fake). Empty or None where the detector does not say.
+    """
+
+    logits: Curve
+    heads: tuple[tuple[str, Curve], ...] = ()
+    attention: Curve | None = None
+    unrest: Curve | None = None
+
+
+class WindowDetector(ABC):
+    """Looks at windows uint8[N, T, S, S, 3] of one person, cut as its card's ``clip`` and ``input`` say."""
 
     @property
-    def memory_bytes(self) -> int: ...
+    @abstractmethod
+    def memory_bytes(self) -> int:
+        """Memory that the loaded networks hold."""
+
+    @abstractmethod
+    def look(self, clips: RGB) -> Seen:
+        """All that the detector says of windows, in one pass."""
 
     def logits(self, clips: RGB) -> Curve:
-        """Raw logits float32[N] of windows uint8[N, T, S, S, 3]; sigmoid(logit) = P(fake) before calibration."""
-        ...
+        """Raw logits float32[N] of P(fake)."""
+        return self.look(clips).logits
 
-    def unrest(self, clips: RGB) -> Curve | None:
-        """How little each face moves like one that was filmed, float32[N] in [0, 1]; None where the network has no
-        measure of that. Not calibrated, and no part of P(fake)."""
-        ...
+    def draws(self, clips: RGB, passes: int) -> Curve | None:
+        """Raw logits float32[passes, N] with dropout at work, equal for equal windows; None where there is none."""
+        return None
 
 
-class ClipDetector:
+class ClipDetector(WindowDetector):
     """The network of :mod:`core.networks` that ``card.architecture`` names with the card's ``options``. One that reads
     embeddings gets them from the frame detector that the card names, whose file lies beside its own.
 
@@ -64,12 +88,17 @@ class ClipDetector:
 
     @property
     def memory_bytes(self) -> int:
-        """Memory that the loaded networks hold."""
         return memory_bytes(self.network, *([self.embedder] if self.embedder else []))
 
     @torch.inference_mode()
-    def logits(self, clips: RGB) -> Curve:
-        return _numbers(self.network(self._input(clips)))
+    def look(self, clips: RGB) -> Seen:
+        found = self.network.look(self._input(clips))
+        return Seen(
+            logits=_numbers(found.logit),
+            heads=tuple((name, _numbers(logit)) for name, logit in found.heads),
+            attention=_numbers(found.weights),
+            unrest=None if found.unrest is None else _numbers(found.unrest),
+        )
 
     @torch.inference_mode()
     def frame_logits(self, clips: RGB) -> Curve:
@@ -77,10 +106,9 @@ class ClipDetector:
         return _numbers(self.network.curve(self._input(clips)))
 
     @torch.inference_mode()
-    def unrest(self, clips: RGB) -> Curve | None:
-        if not isinstance(self.network, SpaceTimeVit):
-            return None
-        return _numbers(1.0 - self.network.motion_consistency(self._input(clips)).mean(dim=1))
+    def draws(self, clips: RGB, passes: int) -> Curve | None:
+        out = drawn(self.network, self.network, self._input(clips), passes)
+        return None if out is None else _numbers(out)
 
     def _input(self, clips: RGB) -> torch.Tensor:
         """Windows uint8[N, T, S, S, 3] as float[N, T, 3, S, S] on the device, or their embeddings float[N, T, D]."""

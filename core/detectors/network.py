@@ -13,6 +13,7 @@ import torch
 from core.detectors.base import FrameDetector
 from core.errors import ConfigError
 from core.fusion.calibration import calibrated
+from core.networks.dropout import drawn
 from core.registry import Card
 from core.runtime.backends import Scored, Subject
 from core.runtime.engines import Forward
@@ -77,6 +78,11 @@ class NetworkDetector(FrameDetector):
     def logits(self, crops: RGB) -> npt.NDArray[np.float32]:
         out: npt.NDArray[np.float32] = self.ask(self.normalised(crops))[0].float().cpu().numpy()
         return out
+
+    @torch.inference_mode()
+    def draws(self, crops: RGB, passes: int) -> npt.NDArray[np.float32] | None:
+        out = drawn(self.network, self.scored, self.normalised(crops), passes)
+        return None if out is None else np.asarray(out.float().cpu().numpy(), np.float32)
 
     def subject(self) -> Subject:
         """What other backends than torch are tried on."""

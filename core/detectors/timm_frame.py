@@ -9,10 +9,11 @@ from core.networks.frame import create
 
 
 class TimmFrameDetector(NetworkDetector):
-    """The network that ``card.architecture`` names, with one output: the logit of P(fake)."""
+    """The network that ``card.architecture`` names, with one output: the logit of P(fake). The card's option
+    ``drop_rate`` is the dropout that it was trained with."""
 
     def build(self) -> torch.nn.Module:
-        return create(self.card.architecture)
+        return create(self.card.architecture, **self.card.options)
 
     def fake_logit(self, outputs: torch.Tensor) -> torch.Tensor:
         return outputs[:, 0]

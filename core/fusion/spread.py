@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from core.facts import Look, LookKind
 from core.fusion.votes import Vote
 
+SCALES = (LookKind.CLOSER, LookKind.WIDER, LookKind.HALF)
 _TRIMMED = 0.1
 _FEWEST = 5  # pictures from which their scatter says something
 
@@ -22,12 +24,38 @@ def trimmed_mean(p: npt.NDArray[np.float64]) -> float:
     return float(np.sort(p)[cut : len(p) - cut].mean())
 
 
+def spread(looks: Sequence[Look]) -> float | None:
+    """By how much P(fake) differs between looks at the same pictures; None where there was one look only.
+
+    The mirror, the scale and the dropout are three causes that have nothing to do with each other, so their squares
+    add up; the scales among themselves count by their mean square. A look more can only raise it if it is of another
+    cause.
+    """
+    if not looks:
+        return None
+    causes = {kind: [look.difference**2 for look in looks if _cause(look.kind) is kind] for kind in LookKind}
+    return float(np.sqrt(sum(np.mean(squares) for squares in causes.values() if squares)))
+
+
+def _cause(kind: LookKind) -> LookKind:
+    return LookKind.HALF if kind in SCALES else kind
+
+
+def telling(p: npt.NDArray[np.float64], count: int) -> tuple[int, ...]:
+    """Which ``count`` of the answers float[N], N >= 1, stand for all: evenly spread from the lowest to the highest,
+    leaving the outermost aside; in order of position. All of them where there are no more."""
+    if count >= len(p):
+        return tuple(range(len(p)))
+    ranks = ((np.arange(count) + 0.5) * len(p) / max(count, 1)).astype(int)
+    return tuple(sorted(np.argsort(p, kind="stable")[ranks].tolist()))
+
+
 def interval(votes: Sequence[Vote], fuse: Callable[[Sequence[Vote]], float]) -> tuple[float, float] | None:
     """Where P(fake) might as well lie: about 95 %, within [0, 1]; None where nothing tells.
 
-    Three things spread it: which pictures were looked at (from five on), the mirror image, and that detectors differ
-    from each other. The first two are carried through ``fuse`` one member at a time. It does not say how often the
-    detectors are wrong together.
+    Three things spread it: which pictures were looked at (from five on), what second looks at them say
+    (:func:`spread`), and that detectors differ from each other. The first two are carried through ``fuse`` one member
+    at a time. It does not say how often the detectors are wrong together.
     """
     own = {v.detector: s for v in votes if (s := _own_spread(v)) is not None}
     if not own and len(votes) < 2:

@@ -18,7 +18,7 @@ class Vote:
     """The answer of one member.
 
     ``p`` is P(fake) in [0, 1]; ``frames`` are those behind it where the member has a curve, else empty; ``n`` counts
-    them. ``spread`` is by how much the mirror image changes P(fake), None where nobody looked.
+    them. ``spread`` is by how much P(fake) differs between looks at the same pictures, None where there was one.
     """
 
     detector: str

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from core.errors import ConfigError, WeightsError
+from core.networks.dropout import Dropout
 
 
 class Readout(nn.Module):
@@ -22,19 +23,25 @@ class Readout(nn.Module):
     def __init__(self, width: int, drop: float = 0.0) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.drop = nn.Dropout(drop)
+        self.drop = Dropout(drop)
         self.attend = nn.Linear(width, 1, bias=False)
         self.head = nn.Linear(width, 1)
 
     def forward(self, states: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """float[N, T, W] and bool[N, T] (true = present) to logit float[N] and curve float[N, T]."""
+        logit, curve, _ = self.weighed(states, mask)
+        return logit, curve
+
+    def weighed(self, states: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Logit and curve as :meth:`forward`, and how much each step counts, float[N, T] of sum 1."""
         states = self.drop(self.norm(states))
         curve = self.head(states).squeeze(-1)
         weights = self.attend(states).squeeze(-1)
         if mask is not None:
             weights = weights.masked_fill(~mask, -math.inf)
             curve = curve.masked_fill(~mask, 0.0)
-        return (weights.softmax(dim=1) * curve).sum(dim=1), curve
+        weights = weights.softmax(dim=1)
+        return (weights * curve).sum(dim=1), curve, weights
 
 
 class Recurrent(nn.Module):
@@ -81,6 +88,14 @@ class Attention(nn.Module):
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out
 
+    def shares(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """How much each step looks at each other one, float[N, T, T] of rows with sum 1, the mean over the heads."""
+        q, k, _ = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        alike = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+        if mask is not None:
+            alike = alike.masked_fill(~mask[:, None, None, :], -math.inf)
+        return alike.softmax(dim=-1).mean(dim=1)
+
 
 class TransformerLayer(nn.Module):
     """Attention and a two-layer perceptron, each normalised before and added to its input."""
@@ -92,9 +107,9 @@ class TransformerLayer(nn.Module):
         self.feed = nn.Sequential(
             nn.Linear(width, growth * width),
             nn.GELU(),
-            nn.Dropout(drop),
+            Dropout(drop),
             nn.Linear(growth * width, width),
-            nn.Dropout(drop),
+            Dropout(drop),
         )
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import cast
+from typing import ClassVar, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -24,26 +24,50 @@ from core.networks.blocks import (
     per_frame,
     sinusoids,
 )
+from core.networks.dropout import Dropout
+
+
+class Evidence(NamedTuple):
+    """What a network makes of clips.
+
+    ``logit`` float[N] of P(fake), ``curve`` float[N, T] of each frame in the light of the others, ``weights`` float[N,
+    T] of sum 1: how much it attended to each frame. ``heads`` are names and logits float[N] that add up to ``logit``,
+    where there are several; ``unrest`` float[N] in [0, 1] says how little the face moves like one that was filmed,
+    None where the network does not measure it.
+    """
+
+    logit: Tensor
+    curve: Tensor
+    weights: Tensor
+    heads: tuple[tuple[str, Tensor], ...] = ()
+    unrest: Tensor | None = None
 
 
 class ClipNetwork(nn.Module):
-    """What every network of clips is. ``drop_frames`` is the share of frames that training pretends are missing."""
+    """What every network of clips is. ``drop_frames`` is the share of frames that training pretends are missing;
+    ``drops_early`` as for :func:`core.networks.dropout.drawn`."""
+
+    drops_early: ClassVar[bool] = False
 
     def __init__(self, drop_frames: float = 0.0) -> None:
         super().__init__()
         self.drop_frames = drop_frames
 
-    def evidence(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Logit float[N] and curve float[N, T] of a checked input."""
+    def evidence(self, x: Tensor, mask: Tensor | None) -> Evidence:
+        """Of a checked input."""
         raise NotImplementedError
+
+    def look(self, x: Tensor, mask: Tensor | None = None) -> Evidence:
+        """All that the network says of clips, in one pass."""
+        return self.evidence(x, self._present(x, mask))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logit of P(fake) of each clip, float[N]."""
-        return self.evidence(x, self._present(x, mask))[0]
+        return self.look(x, mask).logit
 
     def curve(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logit of P(fake) of each frame in the light of the others, float[N, T]; NaN where the frame is missing."""
-        curve = self.evidence(x, self._present(x, mask))[1]
+        curve = self.look(x, mask).curve
         return curve if mask is None else curve.masked_fill(~mask, math.nan)
 
     def _present(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
@@ -81,9 +105,9 @@ class CnnLstm(ClipNetwork):
         self.recurrent = Recurrent(self.trunk.width, hidden, layers, both_ways=False, drop=drop)
         self.readout = Readout(self.recurrent.width, drop)
 
-    def evidence(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    def evidence(self, x: Tensor, mask: Tensor | None) -> Evidence:
         states = self.recurrent(per_frame(self.trunk, x, mask), mask)
-        return cast(tuple[Tensor, Tensor], self.readout(states, mask))
+        return Evidence(*self.readout.weighed(states, mask))
 
 
 class Fingerprint(nn.Module):
@@ -123,7 +147,7 @@ class EfficientNetBiLstmAttention(ClipNetwork):
     """EfficientNet per frame, two BiLSTM layers and multi-head attention over the frames with residuals and
     normalisation, and two heads: what happens over time, and the fingerprint of a generator in single frames.
 
-    The main logit is the sum of both, so the fingerprint's part in a verdict can be told. ``frozen`` leaves the
+    The logit is the sum of those of both heads, so the part of each in a verdict can be told. ``frozen`` leaves the
     EfficientNet as it began.
     """
 
@@ -140,27 +164,26 @@ class EfficientNetBiLstmAttention(ClipNetwork):
     ) -> None:
         super().__init__(drop_frames)
         self.trunk = Trunk(trunk, trunk_file, frozen=frozen)
-        self.project = nn.Sequential(nn.Linear(self.trunk.width, width), nn.LayerNorm(width), nn.Dropout(drop))
+        self.project = nn.Sequential(nn.Linear(self.trunk.width, width), nn.LayerNorm(width), Dropout(drop))
         self.recurrent = Recurrent(width, width // 2, layers, drop=drop)
         self.attention = TransformerLayer(width, heads, growth=2, drop=drop)
         self.readout = Readout(width, drop)
         self.fingerprint = Fingerprint()
         self.fingerprint_readout = Readout(self.fingerprint.width, drop)
 
-    def evidence(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    def evidence(self, x: Tensor, mask: Tensor | None) -> Evidence:
         states = self.project(per_frame(self.trunk, x, mask))
         states = states + self.recurrent(states, mask)
-        logit, curve = self.readout(self.attention(states, mask), mask)
-        trace, trace_curve = self._traces(x, mask)
-        return logit + trace, curve + trace_curve
+        motion, curve, weights = self.readout.weighed(self.attention(states, mask), mask)
+        trace, trace_curve = self.fingerprint_readout(per_frame(self.fingerprint, x, mask), mask)
+        heads = (("motion", motion), ("fingerprint", trace))
+        return Evidence(motion + trace, curve + trace_curve, self._rolled_out(states, weights, mask), heads)
 
-    def forward_heads(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """(main, fingerprint) logits float[N] each; the main one has the fingerprint's evidence in it."""
-        seen = self._present(x, mask)
-        return self.evidence(x, seen)[0], self._traces(x, seen)[0]
-
-    def _traces(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        return cast(tuple[Tensor, Tensor], self.fingerprint_readout(per_frame(self.fingerprint, x, mask), mask))
+    def _rolled_out(self, states: Tensor, weights: Tensor, mask: Tensor | None) -> Tensor:
+        """The weights of the readout carried back through the attention and what passes beside it (attention rollout,
+        Abnar and Zuidema, 2020, arXiv:2005.00928)."""
+        shares = self.attention.attention.shares(self.attention.norm1(states), mask)
+        return (weights + (weights[:, None] @ shares)[:, 0]) / 2
 
 
 class CnnBiLstm(ClipNetwork):
@@ -186,9 +209,9 @@ class CnnBiLstm(ClipNetwork):
         self.recurrent = Recurrent(channels[-1], hidden)
         self.readout = Readout(self.recurrent.width, drop)
 
-    def evidence(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    def evidence(self, x: Tensor, mask: Tensor | None) -> Evidence:
         states = self.recurrent(per_frame(self.cnn, x, mask), mask)
-        return cast(tuple[Tensor, Tensor], self.readout(states, mask))
+        return Evidence(*self.readout.weighed(states, mask))
 
 
 class EmbeddingBiLstm(ClipNetwork):
@@ -197,6 +220,8 @@ class EmbeddingBiLstm(ClipNetwork):
     Args:
         features: D of the input float[N, T, D].
     """
+
+    drops_early = True
 
     def __init__(
         self,
@@ -207,14 +232,14 @@ class EmbeddingBiLstm(ClipNetwork):
         drop_frames: float = 0.0,
     ) -> None:
         super().__init__(drop_frames)
-        self.project = nn.Sequential(nn.Linear(features, width), nn.LayerNorm(width), nn.GELU(), nn.Dropout(drop))
+        self.project = nn.Sequential(nn.Linear(features, width), nn.LayerNorm(width), nn.GELU(), Dropout(drop))
         self.recurrent = Recurrent(width, width // 2, layers, drop=drop)
         self.readout = Readout(width, drop)
 
-    def evidence(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    def evidence(self, x: Tensor, mask: Tensor | None) -> Evidence:
         states = per_frame(self.project, x, mask)
         states = states + self.recurrent(states, mask)
-        return cast(tuple[Tensor, Tensor], self.readout(states, mask))
+        return Evidence(*self.readout.weighed(states, mask))
 
 
 class SpaceTimeVit(ClipNetwork):
@@ -224,6 +249,8 @@ class SpaceTimeVit(ClipNetwork):
     The logit is evidence from the frames plus a non-negative weight times the mean inconsistency of the steps.
     Positions are sines, so any number of frames and any size that ``patch`` divides is taken.
     """
+
+    drops_early = True
 
     def __init__(
         self,
@@ -245,16 +272,17 @@ class SpaceTimeVit(ClipNetwork):
         self.step = nn.Sequential(nn.LayerNorm(4 * width), nn.Linear(4 * width, width), nn.GELU(), nn.Linear(width, 1))
         self.trust = nn.Parameter(torch.zeros(()))
 
-    def evidence(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    def evidence(self, x: Tensor, mask: Tensor | None) -> Evidence:
         tokens = self._tokens(x, mask)
         states = tokens[:, :, 0] + sinusoids(tokens.shape[1], tokens.shape[-1], tokens)
         for layer in self.time:
             states = layer(states, mask)
-        logit, curve = self.readout(states, mask)
+        logit, curve, weights = self.readout.weighed(states, mask)
         steps, seen = self._steps(tokens, mask)
         weight = F.softplus(self.trust)
-        logit = logit + weight * (steps * seen).sum(dim=1) / seen.sum(dim=1).clamp(min=1)
-        return logit, curve + weight * _to_frames(steps, seen)
+        logit = logit + weight * _mean(steps, seen)
+        unrest = _mean(torch.sigmoid(steps.float()), seen)
+        return Evidence(logit, curve + weight * _to_frames(steps, seen), weights, unrest=unrest)
 
     def motion_consistency(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """How consistently the face moves from each frame to the next, float[N, T - 1] in [0, 1]; NaN where one of
@@ -299,6 +327,11 @@ def _stem(width: int, patch: int) -> nn.Sequential:
     for before, after in pairwise(channels):
         steps += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.GELU()]
     return nn.Sequential(*steps, nn.Conv2d(channels[-1], width, 1))
+
+
+def _mean(steps: Tensor, seen: Tensor) -> Tensor:
+    """Over those steps [N, T - 1] both frames of which are present, float[N]; 0 where there is none."""
+    return (steps * seen).sum(dim=1) / seen.sum(dim=1).clamp(min=1)
 
 
 def _to_frames(steps: Tensor, seen: Tensor) -> Tensor:

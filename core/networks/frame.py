@@ -19,6 +19,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from core.errors import ConfigError
+from core.networks.dropout import drawable
 
 
 def create(name: str, **options: Any) -> nn.Module:
@@ -29,14 +30,16 @@ def create(name: str, **options: Any) -> nn.Module:
         options: ``drop_rate`` and ``drop_path_rate`` where the network has them.
 
     Raises:
-        ConfigError: there is no such network.
+        ConfigError: there is no such network, or it has no such option.
     """
-    if name in OWN:
-        return OWN[name](**options)
     try:
-        return timm.create_model(name, pretrained=False, num_classes=1, **options)
+        if name in OWN:
+            return drawable(OWN[name](**options))
+        return drawable(timm.create_model(name, pretrained=False, num_classes=1, **options))
     except RuntimeError as exc:
         raise ConfigError(f"There is no network '{name}'.", hint=f"timm's, or one of {', '.join(OWN)}.") from exc
+    except TypeError as exc:
+        raise ConfigError(f"The network '{name}' cannot be built: {exc}.", hint="Correct its options.") from exc
 
 
 def _conv(before: int, after: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:

@@ -74,7 +74,7 @@ class ClipEvaluation(Evaluation):
             self._mean(ORDER, "share of reals whose unrest rises", (after > before).astype(float), who)
 
     def _unrest(self, clips: RGB) -> Scores | None:
-        parts = [self.clips.unrest(clips[i : i + self.batch]) for i in range(0, len(clips), self.batch)]
+        parts = [self.clips.look(clips[i : i + self.batch]).unrest for i in range(0, len(clips), self.batch)]
         known = [part for part in parts if part is not None]
         return np.concatenate(known).astype(np.float64) if known else None
 

@@ -100,6 +100,7 @@ def _card(config: TrainConfig, spec: WeightsSpec) -> Card:
         modality=Modality.IMAGE,
         implementation=IMPLEMENTATION,
         architecture=config.model.architecture,
+        options={"drop_rate": config.model.drop_rate} if config.model.drop_rate else {},
         summary=config.summary,
         input=config.input,
         weights=spec,

@@ -52,7 +52,10 @@ def ask_all(preset: Ensemble, media: Sequence[Medium], folder: Path, work: Path)
     The gate is not allowed to stop early, and nothing is looked at in the mirror.
     """
     settings = build_settings(
-        preset=preset.id, data_dir=work, uncertainty={"mirrored": 0, "early_exit": False}, cache={"enabled": True}
+        preset=preset.id,
+        data_dir=work,
+        uncertainty={"mirrored": 0, "scales": 0, "dropout": 0, "early_exit": False},
+        cache={"enabled": True},
     )
     rows: list[Answered] = []
     asked: dict[str, Asked] = {}

@@ -99,6 +99,8 @@ _WHAT = (
     _number("sampling.frames", "Frames of a clip", 1, 4096),
     _number("sampling.all_below_s", "Shorter clips are read whole, in s", 0.0, 60.0, 0.1),
     _number("uncertainty.mirrored", "Pictures of a person also judged in the mirror", 0, 64),
+    _number("uncertainty.scales", "Pictures of a person also judged at other scales", 0, 64),
+    _number("uncertainty.dropout", "Passes with dropout at work", 0, 64),
     _switch("uncertainty.early_exit", "Presets with a gate may stop early"),
 )
 _FACES = (

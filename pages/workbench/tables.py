@@ -37,7 +37,7 @@ def _score(score: Score, moves: Contribution | None) -> dict[str, str]:
         "Status": wording.STATUS_WORDS[score.status],
         "P(fake)": wording.percent(score.p_fake),
         "Raw": "–" if score.raw is None else f"{score.raw:.3f}",
-        "In the mirror": "–" if score.spread is None else f"±{100 * score.spread:.0f}",
+        "Second looks": "–" if score.spread is None else f"±{100 * score.spread:.0f}",
         "Counts": "–" if moves is None else wording.percent(moves.weight),
         "Moves the verdict by": "–" if moves is None or moves.delta is None else f"{100 * moves.delta:+.0f}",
         "From": str(score.n) if score.n else "–",

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
+from core.detectors.clip import Seen, WindowDetector
 from core.faces.align import template
 from core.media.guard import identify
 from core.media.probe import probe
@@ -28,17 +28,14 @@ GOOD = FaceQuality(80.0, 100.0, 120.0, 0.0, 0.0)
 PEOPLE = {1: (0, 0.0, CUT_S), 2: (SIZE, 0.0, CUT_S), 3: (SIZE // 2, CUT_S, END_S)}
 
 
-class _Redness:
+class _Redness(WindowDetector):
     """A stand-in for a detector: the redder the face, the higher the logit."""
 
     memory_bytes = 1
 
-    def logits(self, windows: RGB) -> npt.NDArray[np.float32]:
-        middle = windows[:, :, 12:20, 12:20].astype(np.float32).mean(axis=(1, 2, 3))
-        return np.asarray((middle[:, 0] - middle[:, 2]) / 60.0, np.float32)
-
-    def unrest(self, windows: RGB) -> None:
-        return None
+    def look(self, clips: RGB) -> Seen:
+        middle = clips[:, :, 12:20, 12:20].astype(np.float32).mean(axis=(1, 2, 3))
+        return Seen(np.asarray((middle[:, 0] - middle[:, 2]) / 60.0, np.float32))
 
 
 CARD = Card(

@@ -78,7 +78,10 @@ def test_logits_are_those_of_the_network_fed_by_hand(tmp_path: Path) -> None:
         want = detector.network(x).numpy()
     np.testing.assert_allclose(detector.logits(_clips()), want, atol=1e-4)
     assert detector.frame_logits(_clips()).shape == (2, 6)
-    assert detector.unrest(_clips()) is None
+    seen = detector.look(_clips())
+    assert seen.unrest is None and seen.heads == ()
+    assert seen.attention is not None and seen.attention.shape == (2, 6)
+    np.testing.assert_allclose(seen.attention.sum(axis=1), 1.0, atol=1e-5)
     assert detector.memory_bytes > 1000
     with pytest.raises(ValueError, match="windows are"):
         detector.logits(_clips(frames=5))
@@ -86,7 +89,7 @@ def test_logits_are_those_of_the_network_fed_by_hand(tmp_path: Path) -> None:
 
 def test_unrest_is_a_share(tmp_path: Path) -> None:
     own, file = _card(tmp_path, "space-time-vit")
-    unrest = load_clip_detector(own, file, "cpu").unrest(_clips())
+    unrest = load_clip_detector(own, file, "cpu").look(_clips()).unrest
     assert unrest is not None and unrest.shape == (2,)
     assert ((unrest >= 0) & (unrest <= 1)).all()
 

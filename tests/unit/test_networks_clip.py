@@ -152,14 +152,17 @@ def test_heads_must_share_the_width() -> None:
 def test_two_heads_and_the_fingerprint_is_part_of_the_verdict() -> None:
     net = cast(EfficientNetBiLstmAttention, _tiny("efficientnet-bilstm-attention-slim").eval())
     x = _clip("efficientnet-bilstm-attention-slim")
-    main, fingerprint = net.forward_heads(x)
-    assert torch.equal(main, net(x))
-    assert fingerprint.shape == (2,)
+    before = net.look(x)
+    assert torch.equal(before.logit, net(x))
+    heads = dict(before.heads)
+    assert list(heads) == ["motion", "fingerprint"] and heads["fingerprint"].shape == (2,)
+    assert torch.allclose(heads["motion"] + heads["fingerprint"], before.logit, atol=1e-5)
     with torch.no_grad():
         net.fingerprint_readout.head.bias.add_(1.0)
-    raised, more = net.forward_heads(x)
-    assert torch.allclose(raised, main + 1.0, atol=1e-5)
-    assert torch.allclose(more, fingerprint + 1.0, atol=1e-5)
+    raised = net.look(x)
+    assert torch.allclose(raised.logit, before.logit + 1.0, atol=1e-5)
+    assert torch.allclose(dict(raised.heads)["fingerprint"], heads["fingerprint"] + 1.0, atol=1e-5)
+    assert torch.equal(dict(raised.heads)["motion"], heads["motion"])
 
 
 def test_the_fingerprint_looks_at_grain_and_not_at_light() -> None:

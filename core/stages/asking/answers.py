@@ -10,9 +10,11 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from core.facts import Attention, Head
 from core.fusion.calibration import calibrated, sigmoid
-from core.fusion.spread import trimmed_mean
+from core.fusion.spread import spread, trimmed_mean
 from core.registry import Card
+from core.stages.asking.looks import Again, told
 from core.stages.context import Context
 from core.stages.reading import Material
 from core.types import RGB, FaceTrack, Modality, Score, Status, Timeline
@@ -24,15 +26,6 @@ class Answer:
 
     score: Score
     line: Timeline | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Mirror:
-    """Mirrored ``crops`` uint8[M, S, S, 3], which of the N crops they are, and their raw logits float[M]."""
-
-    which: tuple[int, ...]
-    crops: RGB
-    logits: npt.NDArray[np.floating]
 
 
 Asker: TypeAlias = Callable[[Card, Path, Material, Sequence[FaceTrack], Context], list[Answer]]
@@ -52,7 +45,9 @@ def spoken(
     crops: RGB | None = None,
     *,
     n: int | None = None,
-    mirror: Mirror | None = None,
+    again: Sequence[Again] = (),
+    heads: Sequence[tuple[str, npt.NDArray[np.floating]]] = (),
+    attention: Attention | None = None,
 ) -> Answer:
     """The mean over frames or windows at ``t_s`` of calibrated P(fake), and the curve. Of single pictures the extreme
     ones are left out of the mean (:func:`core.fusion.spread.trimmed_mean`); ``raw`` is the plain mean.
@@ -61,11 +56,14 @@ def spoken(
         logits: float[N], N >= 1, raw.
         crops: uint8[N, S, S, 3] behind them, for calibrations that differ by quality.
         n: frames that were looked at, where these are not the N.
-        mirror: what was answered about some of the crops in the mirror.
+        again: second looks at some of them.
+        heads: names and raw logits float[N] of the network's heads, where it has several.
+        attention: which frames it attended to.
     """
     p = calibrated(logits, card.calibration, crops)
     if not np.isfinite(p).all():
         return silent(card, Status.ERROR, "it answered with something that is not a number", track_id)
+    looks = tuple(told(card, p, look) for look in again if np.isfinite(look.logits).all())
     score = Score(
         detector=card.id,
         title=card.title,
@@ -77,12 +75,14 @@ def spoken(
         n=n or len(p),
         calibration=card.calibration.name if card.calibration else None,
         weights_sha256=card.weights.sha256,
-        spread=None if mirror is None else _spread(card, p, mirror),
+        spread=spread(looks),
+        looks=looks,
+        heads=tuple(_head(name, values, t_s) for name, values in heads),
+        attention=attention,
     )
     return Answer(score, Timeline(card.id, track_id, tuple(t_s), tuple(float(v) for v in p)))
 
 
-def _spread(card: Card, p: npt.NDArray[np.float64], mirror: Mirror) -> float:
-    """Mean difference of calibrated P(fake) between pictures and their mirror images."""
-    turned = calibrated(mirror.logits, card.calibration, mirror.crops)
-    return float(np.abs(p[list(mirror.which)] - turned).mean())
+def _head(name: str, logits: npt.NDArray[np.floating], t_s: Sequence[float]) -> Head:
+    p = sigmoid(logits)
+    return Head(name, float(p.mean()), tuple(t_s), tuple(float(v) for v in p))

@@ -8,21 +8,24 @@ from pathlib import Path
 
 import numpy as np
 
-from core.detectors.clip import WindowDetector, clip_spec, load_clip_detector
+from core.detectors.clip import Curve, Seen, WindowDetector, clip_spec, load_clip_detector
 from core.errors import WorkbenchError
 from core.faces.detect import FaceFinder, face_finder
 from core.faces.motion import motion_facts
 from core.faces.windows import FPS, FaceWindow, cut_window, starts, stays, window_s
-from core.facts import MotionFacts
+from core.facts import Attention, LookKind, MotionFacts
+from core.fusion.spread import telling
 from core.media.decoding import Decoder, decoder
 from core.media.scenes import cuts
 from core.registry import Card
 from core.stages.asking.answers import Answer, silent, spoken
+from core.stages.asking.looks import Again
 from core.stages.context import Context
 from core.stages.reading import Material
 from core.types import FaceTrack, MediaKind, Status
 
 MAX_FPS = 120.0  # of decoding; faster clips are thinned
+_DROPPED = 2  # windows that dropout is drawn for
 
 
 def ask(card: Card, weights: Path, material: Material, tracks: Sequence[FaceTrack], context: Context) -> list[Answer]:
@@ -45,20 +48,48 @@ def _about(detector: WindowDetector, card: Card, track: FaceTrack, material: Mat
     windows, reason = seen_windows(card, track, material, context)
     if not windows:
         return silent(card, Status.NOT_APPLICABLE, reason, track.id)
-    logits = np.concatenate([detector.logits(window.crops[None]) for window in windows])
-    context.motion[track.id] = _moves(detector, track, windows, context.motion.get(track.id))
-    count = sum(len(window.t_s) for window in windows)
-    return spoken(card, logits, [window.middle_s for window in windows], track.id, n=count)
+    looks = [detector.look(window.crops[None]) for window in windows]
+    context.motion[track.id] = _moves(looks, track, windows, context.motion.get(track.id))
+    logits = np.concatenate([look.logits for look in looks])
+    return spoken(
+        card,
+        logits,
+        [window.middle_s for window in windows],
+        track.id,
+        n=sum(len(window.t_s) for window in windows),
+        again=_again(detector, windows, logits, context),
+        heads=[(name, np.concatenate([dict(look.heads)[name] for look in looks])) for name, _ in looks[0].heads],
+        attention=attention_of(windows, looks),
+    )
+
+
+def _again(
+    detector: WindowDetector, windows: Sequence[FaceWindow], logits: Curve, context: Context
+) -> tuple[Again, ...]:
+    """A few windows with dropout at work."""
+    passes, which = context.settings.uncertainty.dropout, telling(logits.astype(np.float64), _DROPPED)
+    drawn = [detector.draws(windows[i].crops[None], passes) for i in which] if passes else []
+    known = [draw for draw in drawn if draw is not None]
+    return (Again(LookKind.DROPOUT, which, np.concatenate(known, axis=1)),) if known else ()
+
+
+def attention_of(windows: Sequence[FaceWindow], looks: Sequence[Seen]) -> Attention | None:
+    """How much the detector attended to the frames of all windows; None where it does not say."""
+    weights = [look.attention[0] * look.attention.shape[1] for look in looks if look.attention is not None]
+    if len(weights) < len(windows):
+        return None
+    t_s = np.concatenate([window.t_s for window in windows])
+    order = np.argsort(t_s, kind="stable")
+    return Attention(tuple(t_s[order].tolist()), tuple(np.concatenate(weights)[order].astype(float).tolist()))
 
 
 def _moves(
-    detector: WindowDetector, track: FaceTrack, windows: Sequence[FaceWindow], known: MotionFacts | None
+    looks: Sequence[Seen], track: FaceTrack, windows: Sequence[FaceWindow], known: MotionFacts | None
 ) -> MotionFacts:
     """Facts of the person's motion; those with a measure of unrest are kept."""
     if known is not None and known.unrest:
         return known
-    parts = [detector.unrest(window.crops[None]) for window in windows]
-    return motion_facts(track, windows, [float(part[0]) for part in parts if part is not None])
+    return motion_facts(track, windows, [float(look.unrest[0]) for look in looks if look.unrest is not None])
 
 
 def seen_windows(

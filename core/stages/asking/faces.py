@@ -12,7 +12,8 @@ from core.faces.align import crop, crop_whole
 from core.registry import Card
 from core.runtime.backends import accelerated
 from core.runtime.batching import run_batched
-from core.stages.asking.answers import Answer, Mirror, silent, spoken
+from core.stages.asking.answers import Answer, silent, spoken
+from core.stages.asking.looks import Recut, second_looks
 from core.stages.context import Context
 from core.stages.reading import Material
 from core.types import RGB, FaceTrack, MediaKind, Status
@@ -40,29 +41,31 @@ def _about_person(
         size = max(q.size_px for q in track.quality)
         reason = f"the face is {size:.0f} px wide; {card.limits.min_face_px:.0f} px are needed"
         return silent(card, Status.NOT_APPLICABLE, reason, track.id)
-    crops = np.stack([crop(material.frames[track.frame[i]].rgb, track.faces[i], card.input) for i in usable])
-    return _judged(detector, card, crops, [track.t_s[i] for i in usable], context, track.id)
+
+    def cut(i: int, room: float = 1.0) -> RGB:
+        spec = card.input.model_copy(update={"scale": card.input.scale * room})
+        return crop(material.frames[track.frame[usable[i]]].rgb, track.faces[usable[i]], spec)
+
+    crops = np.stack([cut(i) for i in range(len(usable))])
+    return _judged(detector, card, crops, [track.t_s[i] for i in usable], context, track.id, cut)
 
 
 def _about_frames(detector: FrameDetector, card: Card, material: Material, context: Context) -> Answer:
     frames = material.frames
     crops = np.stack([crop_whole(frame.rgb, card.input) for frame in frames])
-    return _judged(detector, card, crops, [frame.t_s for frame in frames], context, None)
+    return _judged(detector, card, crops, [frame.t_s for frame in frames], context)
 
 
 def _judged(
-    detector: FrameDetector, card: Card, crops: RGB, t_s: Sequence[float], context: Context, track_id: int | None
+    detector: FrameDetector,
+    card: Card,
+    crops: RGB,
+    t_s: Sequence[float],
+    context: Context,
+    track_id: int | None = None,
+    recut: Recut | None = None,
 ) -> Answer:
     batch = context.settings.runtime.batch
     logits = run_batched(detector.logits, crops, batch, lambda _: context.step(0.0))
-    return spoken(card, logits, t_s, track_id, crops, mirror=_mirrored(detector, crops, context))
-
-
-def _mirrored(detector: FrameDetector, crops: RGB, context: Context) -> Mirror | None:
-    """A second look at a few of the crops, evenly spread, left and right exchanged."""
-    count = min(context.settings.uncertainty.mirrored, len(crops))
-    if count == 0:
-        return None
-    which = tuple(np.linspace(0, len(crops) - 1, count).round().astype(int).tolist())
-    turned = np.ascontiguousarray(crops[list(which), :, ::-1])
-    return Mirror(which, turned, run_batched(detector.logits, turned, context.settings.runtime.batch, lambda _: None))
+    again = second_looks(detector, crops, logits, recut, context)
+    return spoken(card, logits, t_s, track_id, crops, again=again)
