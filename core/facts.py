@@ -17,6 +17,9 @@ class LookKind(StrEnum):
     DROPOUT = "dropout"
 
 
+SCALES = (LookKind.CLOSER, LookKind.WIDER, LookKind.HALF)
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """A second look at ``n`` of the pictures or windows behind a score.

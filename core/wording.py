@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
+from core.facts import SCALES, Look, LookKind
 from core.types import (
     Analysis,
     Label,
@@ -48,6 +50,17 @@ MODALITY_WORDS: dict[Modality, str] = {
     Modality.AUDIO: "sound",
     Modality.AUDIO_VISUAL: "sound and lips",
 }
+LOOK_WORDS: dict[LookKind, str] = {
+    LookKind.MIRROR: "in the mirror",
+    LookKind.CLOSER: "from closer",
+    LookKind.WIDER: "from further away",
+    LookKind.HALF: "at half the resolution",
+    LookKind.DROPOUT: "with parts of the network switched off",
+}
+HEAD_WORDS: dict[str, str] = {
+    "motion": "what happens over time",
+    "fingerprint": "the fingerprint of a generator in single frames",
+}
 STAGE_TITLES: dict[Stage, str] = {
     Stage.QUEUED: "Waiting for its turn",
     Stage.READING: "Reading the file",
@@ -56,6 +69,9 @@ STAGE_TITLES: dict[Stage, str] = {
     Stage.SYNC: "Checking sound and lips",
     Stage.VERDICT: "Reaching a verdict",
 }
+
+APART = 0.2  # of P(fake): how far a second look may be from the first and still say the same
+EVEN = 1.25  # times an even share of attention: what is below stands out from nothing
 
 
 def percent(p: float | None) -> str:
@@ -127,6 +143,64 @@ def driver(analysis: Analysis) -> str:
         return ""
     count = len(analysis.tracks)
     return person(track_id) if count < 2 else f"{person(track_id)} of {count}"
+
+
+def looks(score: Score) -> str:
+    """What second looks at some of the pictures say; empty without any."""
+    return "; ".join(
+        f"{LOOK_WORDS[look.kind]} {percent(look.p_fake)} (at first {percent(look.first)})" for look in score.looks
+    )
+
+
+def disagreeing_scales(score: Score) -> tuple[Look, ...]:
+    """Those scales at which a detector says something else than at the first look at the same pictures."""
+    return tuple(look for look in score.looks if look.kind in SCALES and look.difference > APART)
+
+
+def scales(voters: Sequence[Score]) -> tuple[str, ...]:
+    """Whether detectors say the same from closer, from further away and at half the resolution: a sentence for each
+    that does not and one for all who do; empty where nobody looked again."""
+    asked = [score for score in voters if any(look.kind in SCALES for look in score.looks)]
+    apart = [(score, differing) for score in asked if (differing := disagreeing_scales(score))]
+    lines = [
+        f"{score.title} says otherwise {_apart(differing)}: its range is wider for it." for score, differing in apart
+    ]
+    steady = [score.title for score in asked if not disagreeing_scales(score)]
+    if steady:
+        says = "says the same" if len(steady) == 1 else "say the same"
+        lines.append(f"{listed(steady)} {says} at other scales (closer, wider, half the resolution).")
+    return tuple(lines)
+
+
+def _apart(differing: Sequence[Look]) -> str:
+    return listed(
+        [f"{LOOK_WORDS[look.kind]} ({percent(look.p_fake)}, at first {percent(look.first)})" for look in differing]
+    )
+
+
+def heads(score: Score) -> str:
+    """What the heads of a network say one by one; empty where it has no more than one."""
+    if not score.heads:
+        return ""
+    said = listed([f"{percent(head.p_fake)} by {HEAD_WORDS.get(head.name, head.name)}" for head in score.heads])
+    return f"{score.title} adds up {len(score.heads)} heads: {said} (raw scores, not calibrated)."
+
+
+def attention(score: Score) -> str:
+    """Which moments a network attended to most; empty where it does not say."""
+    seen = score.attention
+    if seen is None or not seen.t_s:
+        return ""
+    at = max(range(len(seen.t_s)), key=seen.weight.__getitem__)
+    most, where = seen.weight[at], clock(seen.t_s[at])
+    if most < EVEN:
+        return f"{score.title} attended to all frames about alike."
+    return f"{score.title} attended most to the frame at {where}: {most:.1f} times an even share."
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def thresholds(limits: Thresholds) -> str:

@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from core.facts import Look, LookKind
+from core.facts import SCALES, Look, LookKind
 from core.fusion.votes import Vote
 
-SCALES = (LookKind.CLOSER, LookKind.WIDER, LookKind.HALF)
 _TRIMMED = 0.1
 _FEWEST = 5  # pictures from which their scatter says something
 
@@ -42,8 +41,8 @@ def _cause(kind: LookKind) -> LookKind:
 
 
 def telling(p: npt.NDArray[np.float64], count: int) -> tuple[int, ...]:
-    """Which ``count`` of the answers float[N], N >= 1, stand for all: evenly spread from the lowest to the highest,
-    leaving the outermost aside; in order of position. All of them where there are no more."""
+    """Which ``count`` of the answers float[N], N >= 1, stand for all: evenly spread over their order from the lowest to
+    the highest, each in the middle of its share; in order of position. All of them where there are no more."""
     if count >= len(p):
         return tuple(range(len(p)))
     ranks = ((np.arange(count) + 0.5) * len(p) / max(count, 1)).astype(int)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from core import wording
 from core.types import Analysis, Label, Modality, PersonResult, Score, Status, Thresholds, Verdict
 
 
@@ -77,12 +78,7 @@ def _silent(scores: Sequence[Score]) -> list[str]:
     for score in scores:
         if score.status is not Status.OK and score.track_id is None:
             rows.setdefault(f"({score.status.value.replace('_', ' ')}): {score.reason}", []).append(score)
-    return [f"{_names(group)} did not vote {why}" for why, group in rows.items()]
-
-
-def _names(group: Sequence[Score]) -> str:
-    titles = [s.title for s in group]
-    return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
+    return [f"{wording.listed([s.title for s in group])} did not vote {why}" for why, group in rows.items()]
 
 
 def _name(person: PersonResult) -> str:
@@ -100,12 +96,20 @@ def _reasons(
     lines = [f"{_name(person)}: P(fake) is {p_fake:.0%}, {_side(p_fake, thresholds)}."]
     lines += [f"It is not called fake: {doubt}." for doubt in person.doubts if p_fake >= thresholds.fake]
     lines.append(_votes(person, scores))
+    voters = _voters(person, scores)
+    lines += [*wording.scales(voters), *filter(None, map(wording.heads, voters))]
     if person.fusion:
         lines.append(f"{person.fusion[:1].upper()}{person.fusion[1:]}.")
     if len(judged) > 1:
         lines.append(f"{len(judged)} people could be judged; {_name(person)} is the most suspicious and drives it.")
     lines += [f"{_name(p)} does not count: {p.reason}." for p in people if not p.enough and p.track_id is not None]
     return tuple(dict.fromkeys([*lines, *_silent(scores)]))
+
+
+def _voters(person: PersonResult, scores: Sequence[Score]) -> list[Score]:
+    voted = {c.detector for c in person.contributions}
+    mine = [s for s in scores if s.track_id in (person.track_id, None)]
+    return [s for s in mine if s.status is Status.OK and s.detector in voted]
 
 
 def _side(p_fake: float, thresholds: Thresholds) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import ClassVar, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +24,7 @@ from core.networks.blocks import (
     per_frame,
     sinusoids,
 )
-from core.networks.dropout import Dropout
+from core.networks.dropout import Dropout, fan_out
 
 
 class Evidence(NamedTuple):
@@ -44,10 +44,7 @@ class Evidence(NamedTuple):
 
 
 class ClipNetwork(nn.Module):
-    """What every network of clips is. ``drop_frames`` is the share of frames that training pretends are missing;
-    ``drops_early`` as for :func:`core.networks.dropout.drawn`."""
-
-    drops_early: ClassVar[bool] = False
+    """What every network of clips is. ``drop_frames`` is the share of frames that training pretends are missing."""
 
     def __init__(self, drop_frames: float = 0.0) -> None:
         super().__init__()
@@ -221,8 +218,6 @@ class EmbeddingBiLstm(ClipNetwork):
         features: D of the input float[N, T, D].
     """
 
-    drops_early = True
-
     def __init__(
         self,
         features: int = 1281,
@@ -250,8 +245,6 @@ class SpaceTimeVit(ClipNetwork):
     Positions are sines, so any number of frames and any size that ``patch`` divides is taken.
     """
 
-    drops_early = True
-
     def __init__(
         self,
         width: int = 384,
@@ -273,7 +266,7 @@ class SpaceTimeVit(ClipNetwork):
         self.trust = nn.Parameter(torch.zeros(()))
 
     def evidence(self, x: Tensor, mask: Tensor | None) -> Evidence:
-        tokens = self._tokens(x, mask)
+        tokens = fan_out(self._tokens(x, mask))
         states = tokens[:, :, 0] + sinusoids(tokens.shape[1], tokens.shape[-1], tokens)
         for layer in self.time:
             states = layer(states, mask)

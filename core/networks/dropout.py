@@ -2,14 +2,14 @@
 
 A network that was trained with dropout is asked several times with parts of it switched off; how far the answers differ
 is a measure of what it does not know (Gal and Ghahramani, 2016, arXiv:1506.02142). Nothing else changes: the network
-stays as it is for analysis, so normalisation uses what was learned and not the batch. Only :class:`Dropout` is drawn,
-not what recurrent layers and attention drop inside themselves while they are trained.
+stays as it is for analysis, so normalisation uses what was learned and not the batch. Drawn is what :class:`Dropout`
+drops behind the features of single frames, which are computed once for all draws; not what recurrent layers and
+attention drop inside themselves while they are trained.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -20,31 +20,42 @@ from torch import Tensor, nn
 SEED = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Draw:
-    """``passes`` answers about each of ``rows`` inputs are wanted."""
+    """``passes`` answers about each of ``rows`` inputs are wanted; ``fanned`` once the batch is that of all passes."""
 
     generator: torch.Generator
     rows: int
     passes: int
+    fanned: bool = False
 
 
 _DRAWN: ContextVar[_Draw | None] = ContextVar("drawn dropout", default=None)
 
 
-class Dropout(nn.Dropout):
-    """Dropout (Srivastava et al., 2014) that :func:`drawn` can switch on for its own call alone.
+def fan_out(x: Tensor) -> Tensor:
+    """While draws are made, a batch float[N, ...] becomes that of all passes, float[P * N, ...]; else nothing happens.
 
-    What comes before the first of them is the same in all passes and is computed once: here the batch float[N, ...]
-    becomes that of all passes, float[P * N, ...].
+    Called where branches part that meet again behind some dropout, so that all of them have as many rows.
     """
+    draw = _DRAWN.get()
+    if draw is None or len(x) != draw.rows:
+        return x
+    draw.fanned = True
+    return x.repeat(draw.passes, *[1] * (x.ndim - 1))
+
+
+class Dropout(nn.Dropout):
+    """Dropout (Srivastava et al., 2014) that :func:`drawn` switches on for its own call alone: from the first one on
+    that sees the batch row by row."""
 
     def forward(self, x: Tensor) -> Tensor:
         draw = _DRAWN.get()
         if draw is None or self.p == 0:
             return super().forward(x)
-        if len(x) == draw.rows:
-            x = x.repeat(draw.passes, *[1] * (x.ndim - 1))
+        x = fan_out(x)
+        if not draw.fanned:
+            return x
         kept = torch.rand(x.shape, generator=draw.generator) >= self.p
         return x * kept.to(x) / (1.0 - self.p)
 
@@ -86,24 +97,15 @@ def drawn(network: nn.Module, ask: Callable[[Tensor], Tensor], x: Tensor, passes
     """Answers float[P, N] of ``passes`` draws; equal calls give equal draws. None where the network has no dropout.
 
     Args:
-        network: in its form for analysis. Where its attribute ``drops_early`` is true, dropout lies in branches that
-            are added to their input, so every pass is computed from the start.
+        network: in its form for analysis.
         ask: maps inputs float[N, ...] to logits float[N] by way of ``network``.
         x: inputs.
         passes: at least one.
     """
     if passes < 1 or not len(x) or not has_dropout(network):
         return None
-    early = bool(getattr(network, "drops_early", False))
-    with _drawing(0 if early else len(x), passes):
-        out = ask(x.repeat(passes, *[1] * (x.ndim - 1)) if early else x)
-    return out.reshape(passes, len(x))
-
-
-@contextmanager
-def _drawing(rows: int, passes: int) -> Iterator[None]:
-    token = _DRAWN.set(_Draw(torch.Generator().manual_seed(SEED), rows, passes))
+    token = _DRAWN.set(_Draw(torch.Generator().manual_seed(SEED), len(x), passes))
     try:
-        yield
+        return ask(x).reshape(passes, len(x))
     finally:
         _DRAWN.reset(token)

@@ -25,7 +25,7 @@ from core.stages.reading import Material
 from core.types import FaceTrack, MediaKind, Status
 
 MAX_FPS = 120.0  # of decoding; faster clips are thinned
-_DROPPED = 2  # windows that dropout is drawn for
+_DROPPED = 1  # windows that dropout is drawn for: the one in the middle of the answers
 
 
 def ask(card: Card, weights: Path, material: Material, tracks: Sequence[FaceTrack], context: Context) -> list[Answer]:
@@ -66,7 +66,7 @@ def _about(detector: WindowDetector, card: Card, track: FaceTrack, material: Mat
 def _again(
     detector: WindowDetector, windows: Sequence[FaceWindow], logits: Curve, context: Context
 ) -> tuple[Again, ...]:
-    """A few windows with dropout at work."""
+    """With dropout at work."""
     passes, which = context.settings.uncertainty.dropout, telling(logits.astype(np.float64), _DROPPED)
     drawn = [detector.draws(windows[i].crops[None], passes) for i in which] if passes else []
     known = [draw for draw in drawn if draw is not None]
