@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from core.review import (
@@ -19,7 +21,7 @@ from core.review import (
 )
 from core.types import Analysis
 from pages.workbench.bulk import bulk_view
-from pages.workbench.common import action, escape, reviewer, reviewer_box, store, view
+from pages.workbench.common import action, escape, guarded, reviewer, reviewer_box, store, view
 from pages.workbench.consent import consent_box
 from pages.workbench.hotkeys import listen
 from pages.workbench.intake import preset_box, uploader
@@ -51,13 +53,22 @@ def show() -> None:
         bulk_view(queue, scope)
     else:
         _focus(queue, item, scope)
-    with st.expander("This sitting", icon=":material/timer:"):
-        sitting_view(reviewer())
-    with st.expander("Add files to the queue", icon=":material/upload:"):
-        uploader("review", preset_box("review"), "They are analysed one after another; a bad file stops no other")
-        queue_panel(lambda analysis_id: None)
-    with st.expander("Agreement between reviewers", icon=":material/group:"):
-        agreement_table()
+    _drawer("This sitting", "timer", lambda: sitting_view(reviewer()))
+    _drawer("Add files to the queue", "upload", _add_files)
+    _drawer("Agreement between reviewers", "group", agreement_table)
+
+
+def _drawer(title: str, icon: str, draw: Callable[[], None]) -> None:
+    """What is drawn only while it is open, so that going from one item to the next stays quick."""
+    with st.expander(title, icon=f":material/{icon}:", key=f"review-{icon}", on_change="rerun") as drawer:
+        if drawer.open:
+            with guarded():
+                draw()
+
+
+def _add_files() -> None:
+    uploader("review", preset_box("review"), "They are analysed one after another; a bad file stops no other")
+    queue_panel(lambda analysis_id: None)
 
 
 def _focus(queue: Queue, item: Item | None, scope: Scope) -> None:
@@ -114,8 +125,7 @@ def _on_the_table(analysis: Analysis, review: Review, can_undo: bool, scope: Sco
         remarks(review, scope)
         _other_buttons(analysis.id, review, can_undo, scope)
     if score_visible(review):
-        with st.expander("The evidence", icon=":material/query_stats:"):
-            result_view(analysis.id, "review", with_labels=False)
+        _drawer("The evidence", "query_stats", lambda: result_view(analysis.id, "review", with_labels=False))
 
 
 def _uncovered(analysis: Analysis, review: Review, scope: Scope) -> None:

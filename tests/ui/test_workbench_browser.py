@@ -105,7 +105,8 @@ def test_from_an_upload_over_the_verdict_to_a_label_and_the_history(workbench_se
     with open_page(workbench_server.url) as (page, watch):
         page.wait_for_selector("[data-testid=stFileUploader]")
         page.set_input_files("input[type=file]", str(portrait))
-        page.wait_for_selector(".st-key-verdict-analyse h2", timeout=300_000)
+        page.wait_for_selector(".st-key-verdict-analyse h2, [data-testid=stAlert]", timeout=120_000)
+        assert page.locator("[data-testid=stAlert]").all_inner_texts() == []
         settled(page)
         assert page.inner_text(".st-key-verdict-analyse h2") in wording.VERDICT_TITLES.values()
         with closing(stored(workbench_server.data_dir)) as store:
@@ -177,12 +178,12 @@ def test_bad_uploads_say_what_is_wrong_and_what_to_do_and_do_not_stop_the_good_o
         page.set_input_files("input[type=file]", [str(f) for f in files])
         for bad in files[:3]:
             card = page.locator("[data-testid=stAlert]", has_text=bad.name)
-            card.wait_for(timeout=300_000)
+            card.wait_for(timeout=120_000)
             message, hint = card.inner_text().split("\n")[-2:]
             assert len(message) > 10
             assert len(hint) > 10
         for good in ("good.png", "fine.png", "good.png", "fine.png"):
-            page.locator("button", has_text=good).click(timeout=300_000)
+            page.locator("button", has_text=good).click(timeout=120_000)
             page.wait_for_selector(f".st-key-verdict-analyse p:has-text('{good}')")
             settled(page)
         shoot(page, "workbench-bad-uploads-desktop")

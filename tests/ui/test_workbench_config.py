@@ -35,6 +35,10 @@ def test_the_server_listens_on_this_machine_only_unless_told_otherwise(config) -
     assert config["server"]["address"] == "127.0.0.1"
 
 
+def test_no_page_halts_the_analysis_beside_it_for_a_full_collection(config) -> None:
+    assert config["runner"]["postScriptGC"] is False
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_words_have_the_colours_of_the_figures(config, theme) -> None:
     palette = PALETTES[theme]

@@ -72,8 +72,11 @@ def still(tmp_path):
     return keep(picture(), tmp_path)
 
 
-def draw(page, **query) -> AppTest:
+def draw(page, *, opened: str = "", **query) -> AppTest:
+    """A page, with the drawer of the key ``opened`` pulled out."""
     at = AppTest.from_function(page, default_timeout=60)
+    if opened:
+        at.session_state[opened] = True
     for name, value in query.items():
         at.query_params[name] = value
     at.run()
@@ -238,7 +241,7 @@ def test_agreement_shows_once_two_people_judged_the_same(tmp_path, still) -> Non
     for name, judgements in (("ann", (Judgement.FAKE, Judgement.AUTHENTIC)), ("bo", (Judgement.FAKE, Judgement.FAKE))):
         reviews = [_submitted(a.id, j) for a, j in zip((still, other), judgements, strict=True)]
         store().save_reviews(name, reviews)
-    at = draw(review_page)
+    at = draw(review_page, opened="review-group")
     assert at.table[-1].value.to_dict("records") == [
         {"Reviewers": "ann and bo", "Items": "2", "Same answer": "50%", "Cohen's kappa": "0.00"}
     ]

@@ -100,6 +100,8 @@ def test_a_sitting_tells_pace_and_agreement(three) -> None:
     for one, word in zip(three, (Judgement.AUTHENTIC, Judgement.FAKE, Judgement.AUTHENTIC), strict=True):
         say(PERSON, one.id, word)
     at = draw(review_page)
+    assert not at.metric, "nothing is worked out before it is asked for"
+    at = draw(review_page, opened="review-timer")
     shown = {metric.label: metric.value for metric in at.metric}
     assert (shown["Submitted"], shown["Agreed at last"]) == ("3", "67%")
     assert "n = 3" in texts(at)
@@ -109,7 +111,7 @@ def test_alpha_is_told_for_all_reviewers(three) -> None:
     for name in ("ann", "bo", "cy"):
         for one, word in zip(three, (Judgement.AUTHENTIC, Judgement.FAKE, Judgement.AUTHENTIC), strict=True):
             say(name, one.id, word)
-    assert "alpha of all 3 reviewers: **1.00**, n = 3" in texts(draw(review_page))
+    assert "alpha of all 3 reviewers: **1.00**, n = 3" in texts(draw(review_page, opened="review-group"))
 
 
 def test_two_analyses_are_set_side_by_side_with_what_differs(three) -> None:

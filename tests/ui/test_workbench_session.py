@@ -39,7 +39,7 @@ def mixed(samples) -> Iterator[tuple[Analysis, Path]]:
         elif number % 8 == 6:
             base, media = landscape(), hills
         else:
-            base, media = picture(0.02 + 0.024 * number), samples("portrait", f"s{number}.png", size=200 + number)
+            base, media = picture(0.02 + 0.024 * number), samples("portrait", f"s{number}.png", size=96 + number)
         name = f"{number:02d} {media.name}"
         yield (
             replace(base, media=replace(base.media, name=name), created_at=f"2026-01-02T03:{number:02d}:00+00:00"),
