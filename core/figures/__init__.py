@@ -4,6 +4,7 @@ A figure takes an :class:`~core.types.Analysis` and a theme. Where there is noth
 """
 
 from core.figures.consensus import consensus_bars
+from core.figures.inside import attention, heads
 from core.figures.judged import confusion_table, judged_reliability, judged_roc
 from core.figures.quality import face_quality
 from core.figures.several import probabilities, side_by_side, verdict_counts
@@ -16,10 +17,12 @@ from core.figures.verdict import verdict_bar
 
 __all__ = [
     "Theme",
+    "attention",
     "confusion_table",
     "consensus_bars",
     "dark_colours",
     "face_quality",
+    "heads",
     "judged_reliability",
     "judged_roc",
     "probabilities",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -38,7 +39,7 @@ def timeline(analysis: Analysis, detector: str | None = None, *, theme: Theme = 
         _bands(canvas, row, analysis.verdict.thresholds)
         for line in (item for item in lines if item.track_id == track_id):
             canvas.data.append(_trace(canvas, analysis, line, row, detectors.index(line.detector)))
-    _time_axis(canvas, analysis, lines)
+    time_axis(canvas, analysis, [t for line in lines for t in line.t_s])
     if len(detectors) > 1:
         canvas.legend()
         canvas.data += [_legend_line(canvas, analysis, name, number) for number, name in enumerate(detectors)]
@@ -127,10 +128,9 @@ def _title(analysis: Analysis, detector: str) -> str:
     return next((s.title for s in analysis.scores if s.detector == detector), detector)
 
 
-def _time_axis(canvas: Canvas, analysis: Analysis, lines: list[Timeline]) -> None:
-    """Real seconds, with a little room so that the first and last points can be hit."""
-    last = max(t for line in lines for t in line.t_s)
-    first = min(t for line in lines for t in line.t_s)
+def time_axis(canvas: Canvas, analysis: Analysis, times: Sequence[float]) -> None:
+    """Real seconds over the whole medium, with a little room so that the first and last of ``times`` can be hit."""
+    first, last = min(times), max(times)
     end = max(last, analysis.media.info.duration_s or 0.0)
     pad = max(0.02 * (end - first), 0.05)
     ticks = _ticks(end)

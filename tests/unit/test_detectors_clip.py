@@ -13,15 +13,17 @@ from safetensors.torch import save_file
 
 from core import networks
 from core.detectors.base import load_detector
-from core.detectors.clip import ClipDetector, load_clip_detector
+from core.detectors.clip import ClipDetector, Seen, load_clip_detector
 from core.errors import ConfigError, WeightsMissingError
 from core.faces.align import template
+from core.faces.windows import FaceWindow
+from core.facts import LookKind
 from core.media.guard import identify
 from core.media.probe import probe
 from core.registry import Card, ClipSpec, InputSpec, WeightsFile, WeightsSpec, card, ensemble
 from core.runtime.pool import ModelPool
 from core.settings import SHIPPED_WEIGHTS, Settings, build_settings
-from core.stages.asking.clips import ask
+from core.stages.asking.clips import ask, attention_of
 from core.stages.context import Context
 from core.stages.reading import Material
 from core.types import Face, FaceQuality, FaceTrack, Frame, MediaKind, Modality, Status
@@ -30,6 +32,7 @@ from tests.media import portrait, talking_clip
 
 TINY: dict[str, dict[str, Any]] = {
     "cnn-bilstm": {"channels": [4, 4, 8, 8], "hidden": 8},
+    "efficientnet-bilstm-attention-slim": {"trunk": "test_resnet", "width": 16, "heads": 2},
     "space-time-vit": {"width": 16, "space_layers": 1, "time_layers": 1, "heads": 2},
 }
 SPEC = ClipSpec(frames=6, stride=1, windows=3)
@@ -190,3 +193,54 @@ def test_pictures_do_not_move(tmp_path: Path, settings: Settings) -> None:
     still = Material(ref, probe(ref, settings.limits), (), None)
     score = ask(own, file, still, [_track()], _context(settings))[0].score
     assert score.status is Status.NOT_APPLICABLE and "does not move" in score.reason
+
+
+def test_what_the_network_tells_of_itself_stands_on_the_row(
+    tmp_path: Path, settings: Settings, material: Material
+) -> None:
+    own, file = _card(tmp_path, "efficientnet-bilstm-attention-slim")
+    context = _context(settings)
+    (answer,) = ask(own, file, material, [_track()], context)
+    score, line = answer.score, answer.line
+    assert line is not None and score.attention is not None
+    assert [head.name for head in score.heads] == ["motion", "fingerprint"]
+    assert all(head.t_s == line.t_s for head in score.heads)
+    log_odds = [np.log(np.asarray(head.p) / (1 - np.asarray(head.p))) for head in score.heads]
+    np.testing.assert_allclose(1 / (1 + np.exp(-sum(log_odds))), line.p_fake, atol=1e-5)
+    assert len(score.attention.t_s) == score.n and np.mean(score.attention.weight) == pytest.approx(1.0)
+    assert list(score.attention.t_s) == sorted(score.attention.t_s)
+    assert [(look.kind, look.n) for look in score.looks] == [(LookKind.DROPOUT, 1)]
+    assert score.spread == score.looks[0].difference > 0
+    again = ask(own, file, material, [_track()], context)[0].score
+    assert again == score
+
+
+def test_a_network_without_dropout_is_not_asked_again(tmp_path: Path, settings: Settings, material: Material) -> None:
+    own, file = _card(tmp_path, options={**TINY["cnn-bilstm"], "drop": 0.0})
+    score = ask(own, file, material, [_track()], _context(settings))[0].score
+    assert score.looks == () and score.spread is None
+    off = settings.model_copy(update={"uncertainty": settings.uncertainty.model_copy(update={"dropout": 0})})
+    own, file = _card(tmp_path)
+    assert ask(own, file, material, [_track()], _context(off))[0].score.looks == ()
+
+
+def test_attention_points_at_the_frame_that_differs(tmp_path: Path) -> None:
+    """A readout that attends to bright frames says so, frame by frame."""
+    own, file = _card(tmp_path)
+    detector = load_clip_detector(own, file, "cpu")
+    dark = np.full((1, 6, 32, 32, 3), 20, np.uint8)
+    dark[:, 4] = 250
+    even = detector.look(np.full_like(dark, 20)).attention
+    found = detector.look(dark).attention
+    assert even is not None and found is not None
+    assert np.abs(found - even).sum() > 1e-4
+    frames = [window(moments) for moments in (0.0, 1.0)]
+    told = attention_of(frames[::-1], [Seen(np.zeros(1, np.float32), attention=found)] * 2)
+    assert told is not None and told.t_s == tuple(sorted(told.t_s))
+    np.testing.assert_allclose(told.weight[:6], 6 * found[0], atol=1e-6)
+    assert attention_of(frames, [Seen(np.zeros(1, np.float32))] * 2) is None
+
+
+def window(begin: float) -> FaceWindow:
+    t_s = begin + np.arange(6) / 25
+    return FaceWindow(np.zeros((6, 32, 32, 3), np.uint8), t_s, np.zeros((6, 5, 2)), np.ones(6, bool))

@@ -19,6 +19,8 @@ DRAWERS = (
     figures.sync_curve,
     figures.verdict_bar,
     figures.face_quality,
+    figures.attention,
+    figures.heads,
 )
 
 
