@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from core import registry, wording
 from core.errors import WorkbenchError
+from core.faces import words as face_words
 from core.provenance import words
 from core.registry import Card
 from core.store.feedback import Label
@@ -84,7 +85,14 @@ def sections(item: Item) -> list[Section]:
     """All that is said of one file."""
     analysis = item.analysis
     parts = [_verdict(analysis), _labels(item.labels), _models(analysis)]
-    parts += [_over_time(analysis), _pictures(item), _sync(analysis), _people(analysis), _file(analysis)]
+    parts += [
+        _over_time(analysis),
+        _pictures(item),
+        _motion(analysis),
+        _sync(analysis),
+        _people(analysis),
+        _file(analysis),
+    ]
     parts += [_provenance(analysis), _detectors(analysis), _made(analysis), Section("Limits", bullets=LIMITS)]
     return [part for part in parts if part is not None]
 
@@ -135,6 +143,15 @@ def _over_time(analysis: Analysis) -> Section | None:
 
 def _pictures(item: Item) -> Section | None:
     return Section("What was looked at", pictures=item.pictures) if item.pictures else None
+
+
+def _motion(analysis: Analysis) -> Section | None:
+    if not analysis.motion:
+        return None
+    means = tuple(f"{name}: {text}." for name, text in face_words.MEANINGS)
+    grid = Grid(tuple(face_words.rows(analysis)), face_words.HEAD)
+    told = tuple(face_words.told(analysis))
+    return Section("How the faces move", (face_words.BESIDE,), grid=grid, bullets=told + means)
 
 
 def _sync(analysis: Analysis) -> Section | None:

@@ -103,6 +103,7 @@ def _wire_result(do: Handlers, result: Result, shown: gr.State) -> None:
     look = [shown, result.moment, result.heat]
     result.timeline.seek(do.seek, [shown, result.heat], [result.frame, result.moment], **_QUICK)
     result.strip.seek(do.seek, [shown, result.heat], [result.frame, result.moment], **_QUICK)
+    result.attention.seek(do.seek, [shown, result.heat], [result.frame, result.moment], **_QUICK)
     result.moment.input(do.look, look, [result.frame], trigger_mode="always_last", **_QUICK)
     result.heat.input(do.look, look, [result.frame], trigger_mode="always_last", **_QUICK)
     saves = (do.save_pdf, do.save_html, do.save_package, do.save_json, do.save_scores, do.save_frames)

@@ -12,6 +12,7 @@ from PIL import Image
 from core import wording
 from core.audio import words as voice_words
 from core.errors import WorkbenchError
+from core.faces import words as face_words
 from core.facts import Provenance
 from core.provenance import words
 from core.registry import Card
@@ -170,6 +171,24 @@ def sync(analysis: Analysis) -> str:
     return (
         f'<div class="um-explain"><ul>{said}</ul><p>{escape(sync_words.READING)} {escape(sync_words.OVER_TIME)}</p>'
         f"<p class=um-faint>Method: {methods}.</p></div>"
+    )
+
+
+def motion(analysis: Analysis) -> str:
+    """How each face moves, and what each of these facts means; "" where no model looked at motion."""
+    if not analysis.motion:
+        return ""
+    said = "".join(f"<li>{escape(line)}</li>" for line in face_words.told(analysis))
+    head = "".join(f"<th>{escape(name)}</th>" for name in face_words.HEAD)
+    rows = "".join(
+        f"<tr><th scope=row>{escape(row[0])}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>"
+        for row in face_words.rows(analysis)
+    )
+    means = "".join(f"<li><strong>{name}</strong>: {escape(text)}</li>" for name, text in face_words.MEANINGS)
+    return (
+        f'<div class="um-explain"><p>{escape(face_words.BESIDE)}</p><ul>{said}</ul><div class="um-scroll">'
+        f'<table class="um-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f"<details><summary>What these facts are</summary><ul>{means}</ul></details></div>"
     )
 
 

@@ -11,6 +11,7 @@ from core import figures, wording
 from core.audio import words as sound_words
 from core.errors import WorkbenchError
 from core.explain.choices import frame_detectors
+from core.faces import words as face_words
 from core.overlays import telling_moment
 from core.settings import Settings
 from core.sync import words as sync_words
@@ -40,6 +41,9 @@ class Result:
     frame: gr.HTML
     heat: gr.Checkbox
     people: gr.HTML
+    moves: gr.Column
+    motion: gr.HTML
+    attention: gr.HTML
     voice: gr.Column
     sound: gr.HTML
     sound_said: gr.HTML
@@ -60,8 +64,8 @@ class Result:
         """In the order of :func:`filled`."""
         return [
             self.column, *self.view, self.lines, self.fake, self.real, self.over_time, self.moment, self.frames,
-            self.frame, self.heat, self.people, self.voice, self.sound, self.sound_said, self.lips, self.sync,
-            self.strip, self.sync_words, self.facts,
+            self.frame, self.heat, self.people, self.moves, self.motion, self.attention, self.voice, self.sound,
+            self.sound_said, self.lips, self.sync, self.strip, self.sync_words, self.facts,
         ]  # fmt: skip
 
 
@@ -87,6 +91,9 @@ def place_result() -> Result:
             with gr.Column(scale=5, min_width=300):
                 frame = gr.HTML(elem_id="um-frame", apply_default_css=False)
                 heat = gr.Checkbox(False, label="Show where the model looks", elem_id="um-heat")
+        with _panel("How the faces move") as moves:
+            motion = gr.HTML(apply_default_css=False)
+            attention = chart("um-attention", clickable=True)
         with _panel("Sound") as voice:
             sound_said = gr.HTML(apply_default_css=False)
             sound = chart("um-sound", plays=True)
@@ -111,8 +118,9 @@ def place_result() -> Result:
                 visible="hidden",
             )
     return Result(
-        column, verdict, scale, details, lines, fake, real, reset, consensus, over_time, timeline, moment, frames,
-        frame, heat, people, voice, sound, sound_said, lips, sync, strip, sync_words, facts, downloads, saver,
+        column, verdict, scale, details, lines, fake, real, reset, consensus, over_time, timeline, moment,
+        frames, frame, heat, people, moves, motion, attention, voice, sound, sound_said, lips, sync, strip,
+        sync_words, facts, downloads, saver,
     )  # fmt: skip
 
 
@@ -150,7 +158,7 @@ def view(analysis: Analysis) -> list[str]:
 def filled(shown: Shown | None, settings: Settings) -> list[Any]:
     """Values of :attr:`Result.outputs`; nothing to show hides the result."""
     if shown is None:
-        return [gr.update(visible=False), *[gr.skip()] * 22]
+        return [gr.update(visible=False), *[gr.skip()] * 25]
     analysis = shown.analysis
     limits = analysis.verdict.thresholds
     moment = telling_moment(analysis)
@@ -166,6 +174,9 @@ def filled(shown: Shown | None, settings: Settings) -> list[Any]:
         frame_or_reason(shown, moment, settings) if analysis.frames else "",
         gr.update(value=False, visible=bool(frame_detectors(analysis))),
         gr.update(value=cards.people(analysis), visible=len(analysis.people) > 1),
+        gr.update(visible=bool(analysis.motion)),
+        cards.motion(analysis),
+        drawn(figures.attention(analysis), " ".join(face_words.told(analysis))) if _has_attention(analysis) else "",
         gr.update(visible=analysis.sound is not None),
         drawn(figures.sound_over_time(analysis), " ".join(sound_words.told(analysis))) if analysis.sound else "",
         cards.sound(analysis),
@@ -191,6 +202,10 @@ def _has_score(analysis: Analysis) -> bool:
 
 def _has_moments(analysis: Analysis) -> bool:
     return any(curve.t_s for curve in figures.shown_curves(analysis))
+
+
+def _has_attention(analysis: Analysis) -> bool:
+    return any(score.attention is not None and score.attention.t_s for score in analysis.scores)
 
 
 def _is_clip(analysis: Analysis) -> bool:

@@ -19,6 +19,7 @@ from pages.workbench.explain import explain_view
 from pages.workbench.frames import over_time, picture
 from pages.workbench.labels import label_panel
 from pages.workbench.lips import sound_and_lips
+from pages.workbench.moves import moves_view
 from pages.workbench.provenance import provenance_view
 from pages.workbench.voice import sound_view
 
@@ -116,6 +117,7 @@ def _details(analysis: Analysis, place: str) -> None:
     drawers: dict[str, Callable[[], None]] = {
         "Scores": lambda: tables.scores(analysis),
         "People": lambda: _people(analysis, place),
+        "Motion": lambda: moves_view(analysis, place),
         "Sound": lambda: sound_view(analysis, place),
         "Sound and lips": lambda: sound_and_lips(analysis, place),
         "Explain": lambda: explain_view(analysis, place),
