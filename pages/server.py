@@ -25,6 +25,7 @@ from pages.demo.chart import PLOTLY_JS, PLOTLY_URL
 from pages.demo.guarding import Guarding
 from pages.demo.metrics import Metrics
 from pages.demo.service import Service
+from pages.ending import EndingServer, page_streams
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,8 @@ def run(settings: Settings) -> None:
     port = int(os.environ.get("GRADIO_SERVER_PORT", "7860"))
     app = create_app(settings)
     log.info("the demo is at http://%s:%d", host, port)
-    uvicorn.run(
+    config = uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, proxy_headers=False, server_header=False,
         timeout_graceful_shutdown=5, timeout_keep_alive=15, limit_concurrency=500,
     )  # fmt: skip
+    EndingServer(config, page_streams(app)).run()
