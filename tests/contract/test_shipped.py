@@ -9,7 +9,7 @@ import pytest
 
 from core.examples import examples
 from core.pipeline import analyse
-from core.registry import card, detector_ids, ensemble, ensemble_ids
+from core.registry import Card, card, detector_ids, ensemble, ensemble_ids
 from core.settings import SHIPPED_WEIGHTS, Settings, build_settings
 from core.training.fakes.generator import FOLDER, VARIANTS
 from core.training.golden import golden_logit
@@ -72,6 +72,26 @@ def test_the_real_example_is_not_called_fake(results: dict[str, Analysis]) -> No
 def test_the_blended_example_scores_higher_than_the_real_one(results: dict[str, Analysis]) -> None:
     real, fake = results["portrait"].verdict.p_fake, results["portrait-self-blended"].verdict.p_fake
     assert real is not None and fake is not None and fake > real + 0.1
+
+
+def test_cards_turned_upside_down_turn_the_examples_round(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the test above would fail if a shipped card were of reversed polarity."""
+    turned = {member.detector: _upside_down(card(member.detector)) for member in ensemble("default").members}
+    monkeypatch.setattr("core.registry.card", lambda name: turned.get(name) or card(name))
+    files = {e.path.stem: e.path for e in examples(settings)}
+    other = build_settings(data_dir=tmp_path)
+    real, fake = (analyse(files[name], other).verdict.p_fake for name in ("portrait", "portrait-self-blended"))
+    assert real is not None and fake is not None and fake < real - 0.1
+
+
+def _upside_down(own: Card) -> Card:
+    fit = own.calibration
+    assert fit is not None, "the default preset has calibrated members only"
+    by = {name: part.model_copy(update={"a": -part.a, "b": -part.b}) for name, part in (fit.by_quality or {}).items()}
+    turned = fit.model_copy(update={"a": -fit.a, "b": -fit.b, "by_quality": by or None})
+    return own.model_copy(update={"calibration": turned})
 
 
 def test_the_landscape_is_not_applicable(results: dict[str, Analysis]) -> None:
