@@ -77,7 +77,7 @@ def fit(card: Card, weights: Path, known: ValidationSet) -> Calibration:
         b=round(b, 6),
         n_real=len(logit) - n_fake,
         n_fake=n_fake,
-        ece=round(metrics.ece(known.fake, p), 4),
+        ece=round(metrics.ece(known.fake, p, even=True), 4),
         fit_sha256=digest({"weights": card.weights.sha256, "a": a, "b": b, "logits": np.round(logit, 4).tolist()}),
     )
 

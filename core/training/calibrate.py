@@ -33,6 +33,8 @@ class TooFewError(WorkbenchError):
 def fit_platt(logit: npt.NDArray[np.float64], fake: npt.NDArray[np.bool_]) -> tuple[float, float]:
     """(a, b) of P = sigmoid(a * logit + b) by maximum likelihood with Platt's softened targets (Platt, 1999).
 
+    Both classes weigh the same however many items they have: P holds where a fake is as likely as not.
+
     Raises:
         TooFewError: fewer than 50 real or 50 fake items.
     """
@@ -50,12 +52,13 @@ def _likeliest(logit: npt.NDArray[np.float64], fake: npt.NDArray[np.bool_]) -> t
 
     n_fake, n_real = int(fake.sum()), int((~fake).sum())
     target = np.where(fake, (n_fake + 1.0) / (n_fake + 2.0), 1.0 / (n_real + 2.0))
+    weight = metrics.even_weights(fake)
 
     def loss(ab: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         z = ab[0] * logit + ab[1]
-        value = np.mean(np.logaddexp(0.0, z) - target * z)
-        slope = 0.5 * (1.0 + np.tanh(0.5 * z)) - target
-        return float(value), np.array([np.mean(slope * logit), np.mean(slope)])
+        value = weight @ (np.logaddexp(0.0, z) - target * z)
+        slope = weight * (0.5 * (1.0 + np.tanh(0.5 * z)) - target)
+        return float(value), np.array([slope @ logit, slope.sum()])
 
     best = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS")
     return float(best.x[0]), float(best.x[1])
@@ -108,7 +111,7 @@ def calibrate(card: Card, known: ValidationSet, weights: Path) -> Calibration:
         b=round(b, 6),
         n_real=len(logit) - n_fake,
         n_fake=n_fake,
-        ece=round(metrics.ece(known.fake, p), 4),
+        ece=round(metrics.ece(known.fake, p, even=True), 4),
         fit_sha256=fit,
         by_quality=by_quality or None,
     )
@@ -131,7 +134,7 @@ def calibrate_plainly(card: Card, logit: npt.NDArray[np.float64], known: Validat
         n_real=len(logit) - n_fake,
         n_fake=n_fake,
         people=people,
-        ece=round(metrics.ece(known.fake, p), 4),
+        ece=round(metrics.ece(known.fake, p, even=True), 4),
         fit_sha256=fit,
     )
 

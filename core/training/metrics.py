@@ -89,14 +89,21 @@ def brier(fake: Labels, p: Scores) -> float:
     return float(np.mean((p - fake) ** 2))
 
 
-def ece(fake: Labels, p: Scores, bins: int = 10) -> float:
-    """Expected calibration error over equal-width bins of P(fake) (Naeini et al., 2015)."""
+def even_weights(fake: Labels) -> Scores:
+    """Weights float64[N] with which both classes count the same; they sum to 1. Both must be there."""
+    n_fake = int(fake.sum())
+    return np.where(fake, 0.5 / max(n_fake, 1), 0.5 / max(len(fake) - n_fake, 1))
+
+
+def ece(fake: Labels, p: Scores, bins: int = 10, *, even: bool = False) -> float:
+    """Expected calibration error over equal-width bins of P(fake) (Naeini et al., 2015).
+
+    Args:
+        even: both classes count the same, however many items they have.
+    """
     which = np.minimum((p * bins).astype(int), bins - 1)
-    total = 0.0
-    for b in np.unique(which):
-        inside = which == b
-        total += inside.mean() * abs(float(p[inside].mean()) - float(fake[inside].mean()))
-    return total
+    weight = even_weights(fake) if even else np.full(len(fake), 1.0 / len(fake))
+    return float(sum(abs(float(weight[which == b] @ (p - fake)[which == b])) for b in np.unique(which)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,17 @@ def test_platt_agrees_with_unpenalised_logistic_regression() -> None:
     assert b == pytest.approx(reference.intercept_[0], rel=0.02)
 
 
+def test_more_fakes_than_reals_do_not_make_a_file_more_likely_fake() -> None:
+    rng = np.random.default_rng(9)
+    fake = np.arange(8000) % 2 == 0
+    logit = rng.normal(0, 1, 8000) + 2 * fake
+    kept = fake | (rng.random(8000) < 0.25)
+    a, b = fit_platt(logit[kept], fake[kept])
+    assert (a, b) == pytest.approx(fit_platt(logit, fake), abs=0.1)
+    p = 1 / (1 + np.exp(-(a * logit + b)))
+    assert metrics.ece(fake[kept], p[kept], even=True) < 0.03 < 0.1 < metrics.ece(fake[kept], p[kept])
+
+
 def test_platt_refuses_small_sets() -> None:
     fake = np.arange(120) < 49
     with pytest.raises(TooFewError, match="71 and 49"):
