@@ -12,7 +12,7 @@ from core.explain.aids import AIDS, NO_SCORE, Aid
 from core.explain.choices import frame_detectors, sound_detectors
 from core.explain.methods import METHODS, Method
 from core.explain.overlay import OPACITY, overlay
-from core.figures import sound_heat
+from core.figures import attention, heads, sound_heat
 from core.types import RGB, Analysis, MediaKind
 from pages import engine
 from pages.workbench.common import bullets, escape, guarded, settings, theme
@@ -42,6 +42,18 @@ def explain_view(analysis: Analysis, place: str) -> None:
     if voices:
         with guarded():
             _sound(analysis, voices, t_s, key)
+    _over_time(analysis, key)
+
+
+def _over_time(analysis: Analysis, key: str) -> None:
+    """What detectors of clips tell of themselves: which frames they attended to, and what each head says."""
+    told = {attention: wording.attention, heads: wording.heads}
+    for draw, words in told.items():
+        if said := [line for score in analysis.scores if (line := words(score))]:
+            st.markdown("### Which frames counted" if draw is attention else "### Head by head")
+            st.plotly_chart(draw(analysis, theme=theme()), theme=None, config={"displayModeBar": False},
+                            key=f"{draw.__name__}-{key}", alt=" ".join(said))  # fmt: skip
+            st.markdown(bullets(said))
 
 
 def _moment(analysis: Analysis, key: str) -> float:
