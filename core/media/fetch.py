@@ -7,6 +7,7 @@ checked anew. Size and time are bounded, and what arrives is a file like any oth
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import http.client
 import importlib
@@ -15,6 +16,7 @@ import logging
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,7 +66,7 @@ def fetch(address: str, target: Path, settings: Settings, *, resolve: Resolve | 
         UnsupportedMediaError: the address is none.
     """
     if not settings.fetch.enabled:
-        raise AccessError("Addresses are not read here.", hint="Download the file and choose it here.")
+        raise not_read()
     deadline = time.monotonic() + settings.fetch.seconds
     try:
         if address.strip().lower().startswith("s3://"):
@@ -80,6 +82,11 @@ def fetch(address: str, target: Path, settings: Settings, *, resolve: Resolve | 
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+
+
+def not_read() -> AccessError:
+    """What is said where fetching is off."""
+    return AccessError("Addresses are not read here.", hint="Download the file and choose it here.")
 
 
 def direct(address: str) -> str:
@@ -125,6 +132,7 @@ def _over_http(address: str, target: Path, settings: Settings, resolve: Resolve,
     for _ in range(_REDIRECTS + 1):
         scheme, host, port, path = _checked(address, settings)
         connection = _connect(scheme, host, port, _pinned(host, port, resolve), deadline)
+        late = _watched(connection, deadline)
         try:
             connection.request("GET", path, headers=_HEADERS)
             answer = connection.getresponse()
@@ -139,6 +147,7 @@ def _over_http(address: str, target: Path, settings: Settings, resolve: Resolve,
             _receive(answer, target, settings.limits.max_bytes, deadline)
             return Fetched(target, _name(answer, path))
         finally:
+            late.cancel()
             connection.close()
     raise LimitError("The address leads from one to the next too often.", hint="Give the address of the file itself.")
 
@@ -191,6 +200,21 @@ def _connect(scheme: str, host: str, port: int, ip: str, deadline: float) -> htt
     connection = http.client.HTTPConnection(f"[{host}]" if ":" in host else host, port, timeout=timeout)
     connection.sock = plain
     return connection
+
+
+def _watched(connection: http.client.HTTPConnection, deadline: float) -> threading.Timer:
+    """Breaks the connection off when the time is over: a server that sends byte by byte would never run into the time
+    for a single step."""
+    plain = connection.sock
+
+    def end() -> None:
+        with contextlib.suppress(OSError):
+            plain.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(max(0.0, deadline - time.monotonic()) + 0.5, end)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def _receive(answer: http.client.HTTPResponse, target: Path, most: int, deadline: float) -> None:

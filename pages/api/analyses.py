@@ -13,16 +13,17 @@ from fastapi.responses import JSONResponse, Response
 from core import registry, schema
 from core.errors import LimitError, UnsupportedMediaError, WorkbenchError
 from core.media.decoding import decoder
-from core.media.guard import clean_name
 from core.store.history import shared_store
 from core.types import Analysis, MediaKind
 from pages.api.book import Batch, Book
 from pages.api.common import (
     VISITOR,
     Caller,
+    Source,
     TheBook,
     TheCaller,
     TheService,
+    TheSource,
     left,
     problems,
     received,
@@ -36,7 +37,6 @@ router = APIRouter(tags=["analyses"], responses=problems)
 MAX_BATCH = 20
 
 _STEP_S = 0.1
-_Upload = Annotated[UploadFile, File(description="picture, video or sound")]
 _PresetName = Annotated[str, Form(description="which models look at it; empty: the server's own choice")]
 _Wait = Annotated[float, Query(ge=0, le=60, description="seconds to wait for the result before a job is answered")]
 _Id = Annotated[str, Path(min_length=1, max_length=64)]
@@ -47,38 +47,38 @@ _or_job: dict[int | str, dict[str, Any]] = {
 
 @router.post("/analyse/image", response_model=Analysis, responses=_or_job)
 async def analyse_image(
-    request: Request, service: TheService, book: TheBook, caller: TheCaller, file: _Upload, preset: _PresetName = "",
-    wait: _Wait = 30.0,
+    request: Request, service: TheService, book: TheBook, caller: TheCaller, source: TheSource,
+    preset: _PresetName = "", wait: _Wait = 30.0,
 ) -> Response:  # fmt: skip
     """Analyse a still picture."""
-    return await _at_once(request, service, book, caller, file, preset, wait, MediaKind.IMAGE)
+    return await _at_once(request, service, book, caller, source, preset, wait, MediaKind.IMAGE)
 
 
 @router.post("/analyse/video", response_model=Analysis, responses=_or_job)
 async def analyse_video(
-    request: Request, service: TheService, book: TheBook, caller: TheCaller, file: _Upload, preset: _PresetName = "",
-    wait: _Wait = 30.0,
+    request: Request, service: TheService, book: TheBook, caller: TheCaller, source: TheSource,
+    preset: _PresetName = "", wait: _Wait = 30.0,
 ) -> Response:  # fmt: skip
     """Analyse a clip or an animated picture."""
-    return await _at_once(request, service, book, caller, file, preset, wait, MediaKind.VIDEO)
+    return await _at_once(request, service, book, caller, source, preset, wait, MediaKind.VIDEO)
 
 
 @router.post("/analyse/audio", response_model=Analysis, responses=_or_job)
 async def analyse_audio(
-    request: Request, service: TheService, book: TheBook, caller: TheCaller, file: _Upload, preset: _PresetName = "",
-    wait: _Wait = 30.0,
+    request: Request, service: TheService, book: TheBook, caller: TheCaller, source: TheSource,
+    preset: _PresetName = "", wait: _Wait = 30.0,
 ) -> Response:  # fmt: skip
     """Analyse a sound recording."""
-    return await _at_once(request, service, book, caller, file, preset, wait, MediaKind.AUDIO)
+    return await _at_once(request, service, book, caller, source, preset, wait, MediaKind.AUDIO)
 
 
 @router.post("/jobs", status_code=202)
 async def submit(
-    service: TheService, book: TheBook, caller: TheCaller, file: _Upload, preset: _PresetName = ""
+    service: TheService, book: TheBook, caller: TheCaller, source: TheSource, preset: _PresetName = ""
 ) -> JobStatus:
-    """Send a file of any kind and get a job for it."""
+    """Send a file of any kind, or the address of one, and get a job for it."""
     service.shares.request(caller.client)
-    return status(await _submit(service, book, caller, file, preset, None), service, caller)
+    return status(await _submit(service, book, caller, source, preset, None), service, caller)
 
 
 @router.get("/jobs/{job_id}")
@@ -115,11 +115,11 @@ async def submit_batch(
         raise LimitError(f"{len(files)} files were sent; {MAX_BATCH} are allowed.", hint="Send them in parts.")
     items: list[tuple[str, Job | WorkbenchError]] = []
     for file in files:
-        name = clean_name(file.filename or "file")
+        source = Source(file, "")
         try:
-            items.append((name, await _submit(service, book, caller, file, preset, None)))
+            items.append((source.name, await _submit(service, book, caller, source, preset, None)))
         except WorkbenchError as error:
-            items.append((name, error))
+            items.append((source.name, error))
     return _batch(book.add_batch(caller.owner, items), service, caller)
 
 
@@ -157,11 +157,11 @@ def status(job: Job, service: Service, caller: Caller) -> JobStatus:
 
 
 async def _submit(
-    service: Service, book: Book, caller: Caller, file: UploadFile, preset: str, kind: MediaKind | None
+    service: Service, book: Book, caller: Caller, source: Source, preset: str, kind: MediaKind | None
 ) -> Job:
     if preset:
         registry.ensemble(preset)
-    path, name = await received(file, service)
+    path, name = await received(source, service, caller.client)
 
     def enter() -> Job:
         if kind is not None:
@@ -192,13 +192,13 @@ async def _at_once(
     service: Service,
     book: Book,
     caller: Caller,
-    file: UploadFile,
+    source: Source,
     preset: str,
     wait_s: float,
     kind: MediaKind,
 ) -> Response:
     service.shares.request(caller.client)
-    job = await _submit(service, book, caller, file, preset, kind)
+    job = await _submit(service, book, caller, source, preset, kind)
     for _ in range(round(wait_s / _STEP_S)):
         if job.over:
             break

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request, Response, UploadFile
+from fastapi import Depends, File, Form, Header, Request, Response, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -137,30 +137,61 @@ def caller_of(
     return Caller(name, client_of(request, service_of(request).settings.server.proxies))
 
 
+class Source:
+    """What shall be analysed: a file that was sent, or the address of one."""
+
+    def __init__(self, file: UploadFile | None, url: str) -> None:
+        self.file, self.url = file, url
+
+    @property
+    def name(self) -> str:
+        """What a file that was sent is called, safe to show."""
+        return clean_name((self.file.filename if self.file else "") or "file")
+
+
+def source_of(
+    file: Annotated[UploadFile | None, File(description="picture, video or sound")] = None,
+    url: Annotated[
+        str, Form(max_length=4000, description="address of a file instead, where the server reads addresses")
+    ] = "",
+) -> Source:
+    """The file or the address of a request.
+
+    Raises:
+        ConfigError: neither or both were sent.
+    """
+    if (file is None) == (not url):
+        raise ConfigError("One file or one address is needed.", hint="Send either 'file' or 'url'.")
+    return Source(file, url)
+
+
+TheSource = Annotated[Source, Depends(source_of)]
 TheCaller = Annotated[Caller, Depends(caller_of)]
 TheService = Annotated[Service, Depends(service_of)]
 TheBook = Annotated[Book, Depends(book_of)]
 
 
-async def received(upload: UploadFile, service: Service) -> tuple[Path, str]:
-    """Write an upload into a private file of its own.
+async def received(source: Source, service: Service, client: str) -> tuple[Path, str]:
+    """Write an upload, or what lies at an address, into a private file of its own.
 
     Returns:
         The path, and a name that is safe to show.
 
     Raises:
-        LimitError: it is larger than allowed. StorageError: it cannot be written.
+        WorkbenchError: it is larger than allowed, cannot be written, or the address is not read here.
     """
     path = await run_in_threadpool(service.fresh_file)
+    if source.file is None:
+        return path, await run_in_threadpool(service.fetch, source.url, path, client)
     try:
-        await _copy(upload, path, service.settings.limits.max_bytes)
+        await _copy(source.file, path, service.settings.limits.max_bytes)
     except OSError as exc:
         path.unlink(missing_ok=True)
         raise StorageError("The upload could not be kept.", hint="The server may be out of space; try later.") from exc
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-    return path, clean_name(upload.filename or "file")
+    return path, source.name
 
 
 async def _copy(upload: UploadFile, path: Path, most: int) -> None:

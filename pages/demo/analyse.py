@@ -25,6 +25,7 @@ _LINE = "Is this picture, clip or voice genuine? See what the models find, and w
 # On a phone the result lies below the examples.
 _SCROLL = "() => { if (innerWidth < 900) document.querySelector('#um-outcome').scrollIntoView({behavior: 'smooth'}); }"
 _KEPT_S = 6 * 3600
+_WAITS: dict[str, Any] = {"concurrency_limit": 4, "show_progress": "minimal", "api_visibility": "private"}
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
 
@@ -87,6 +88,8 @@ def _wire_run(
         **_QUICK,
     }
     intake.file.change(do.chosen, [intake.file], [intake.preview, intake.run, status], **_QUICK)
+    fetch: dict[str, Any] = {"fn": do.fetch, "inputs": [intake.address], "outputs": [intake.file, status]}
+    gr.on([intake.fetch.click, intake.address.submit], **fetch, **_WAITS)
     intake.run.click(**begin).then(**scroll).then(**work).then(**show).then(**scroll)
     intake.gallery.pick(do.picked, None, [intake.file], **_QUICK).then(**begin).then(**scroll).then(**work).then(
         **show

@@ -18,6 +18,7 @@ from core.store.feedback import Truth
 from core.store.history import shared_store
 from core.types import Thresholds
 from pages.demo.access import client_of
+from pages.demo.fetching import uploads_only
 from pages.demo.service import Service
 
 INFERENCE = "inference"
@@ -32,7 +33,7 @@ def place(service: Service) -> None:
     endpoints = Endpoints(service)
     settings = service.settings
     with gr.Row(visible=False):
-        file, preset = gr.File(label="file"), gr.Textbox(value=settings.preset, label="preset")
+        file, preset = uploads_only(gr.File(label="file")), gr.Textbox(value=settings.preset, label="preset")
         ident = gr.Textbox(label="analysis_id")
         fake, real = gr.Number(0.7, label="fake"), gr.Number(0.3, label="real")
         truth, comment = gr.Textbox(label="truth"), gr.Textbox(label="comment")

@@ -21,6 +21,7 @@ from pages.demo import cards
 from pages.demo.access import client_of
 from pages.demo.api import followers
 from pages.demo.chart import ASSETS, chart, drawn
+from pages.demo.fetching import uploads_only
 from pages.demo.intake import presets_by_title
 from pages.demo.jobs import Job
 from pages.demo.service import Service
@@ -113,7 +114,9 @@ def place_batch(site: gr.Blocks, service: Service) -> None:
     gr.HTML(cards.header("Many files at once: one table, one CSV."), apply_default_css=False)
     who = place_visitor(site)
     with gr.Column(elem_classes="um-panel"):
-        files = gr.File(label=f"Up to {MAX_FILES} files", file_count="multiple", height=168, elem_id="um-files")
+        files = uploads_only(
+            gr.File(label=f"Up to {MAX_FILES} files", file_count="multiple", height=168, elem_id="um-files")
+        )
         preset = gr.Dropdown(presets_by_title(), value=service.settings.preset, label="Preset", elem_id="um-preset")
         with gr.Row(elem_classes="um-buttons"):
             run = gr.Button("Analyse all", variant="primary", size="lg", elem_id="um-run")

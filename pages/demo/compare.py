@@ -15,6 +15,7 @@ from pages.demo import cards
 from pages.demo.access import client_of
 from pages.demo.api import followers
 from pages.demo.chart import chart, drawn
+from pages.demo.fetching import uploads_only
 from pages.demo.intake import presets_by_title
 from pages.demo.jobs import Job
 from pages.demo.service import Service
@@ -83,8 +84,8 @@ def place_compare(site: gr.Blocks, service: Service) -> None:
     who = place_visitor(site)
     with gr.Column(elem_classes="um-panel"):
         with gr.Row():
-            first = gr.File(label="First file", height=150, elem_id="um-first")
-            second = gr.File(label="Second file", height=150, elem_id="um-second")
+            first = uploads_only(gr.File(label="First file", height=150, elem_id="um-first"))
+            second = uploads_only(gr.File(label="Second file", height=150, elem_id="um-second"))
         preset = gr.Dropdown(presets_by_title(), value=service.settings.preset, label="Preset", elem_id="um-preset")
         with gr.Row(elem_classes="um-buttons"):
             run = gr.Button("Compare", variant="primary", size="lg", elem_id="um-run")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import secrets
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -62,6 +64,18 @@ class Handlers:
         """(file) for an example that was clicked."""
         example = self._tries.get(str(event._data.get("id")))
         return gr.skip() if example is None else str(example.path)
+
+    def fetch(self, address: str, request: gr.Request) -> list[Any]:
+        """(file, status) for an address whose file shall be fetched. It is kept where Gradio keeps uploads."""
+        target = Path(gr.utils.get_upload_folder()) / secrets.token_hex(16) / "file"
+        try:
+            self._service.shares.request(client := client_of(request, self.settings.server.proxies))
+            target.parent.mkdir(parents=True)
+            name = self._service.fetch(address or "", target, client)
+            return [str(target.rename(target.with_name(name))), gr.skip()]
+        except WorkbenchError as error:
+            shutil.rmtree(target.parent, ignore_errors=True)
+            return [gr.skip(), _told(cards.failure(error, "This address could not be read"))]
 
     def begin(self) -> list[Any]:
         """(status, result, feedback, run, stop) before the analysis has its turn."""

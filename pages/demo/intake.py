@@ -18,6 +18,7 @@ from core.settings import Settings
 from core.types import RGB, MediaKind
 from pages.demo import cards
 from pages.demo.chart import ASSETS
+from pages.demo.fetching import uploads_only
 from pages.demo.roster import roster_html
 
 
@@ -26,6 +27,8 @@ class Intake:
     """Components that say what to analyse."""
 
     file: gr.File
+    address: gr.Textbox
+    fetch: gr.Button
     preview: gr.HTML
     preset: gr.Dropdown
     run: gr.Button
@@ -42,12 +45,13 @@ def place_intake(settings: Settings, tries: Sequence[Example]) -> Intake:
         js_on_load=(ASSETS / "hint.js").read_text(encoding="utf-8"),
         apply_default_css=False,
     )
-    file = gr.File(label="Picture, clip or voice", show_label=False, height=168, elem_id="um-file")
+    file = uploads_only(gr.File(label="Picture, clip or voice", show_label=False, height=168, elem_id="um-file"))
     gr.HTML(
         '<p class="um-faint um-paste">or paste a picture with Ctrl+V anywhere on this page</p>',
         js_on_load=(ASSETS / "paste.js").read_text(encoding="utf-8"),
         apply_default_css=False,
     )
+    address, fetch = _place_address(settings)
     preview = gr.HTML(elem_id="um-preview", visible=False, apply_default_css=False)
     presets = presets_by_title()
     preset = gr.Dropdown(
@@ -82,7 +86,22 @@ def place_intake(settings: Settings, tries: Sequence[Example]) -> Intake:
         "is kept only if you allow it below the result.</p>",
         apply_default_css=False,
     )
-    return Intake(file, preview, preset, run, stop, gallery)
+    return Intake(file, address, fetch, preview, preset, run, stop, gallery)
+
+
+def _place_address(settings: Settings) -> tuple[gr.Textbox, gr.Button]:
+    """The field for the address of a file, only where the server reads addresses."""
+    with gr.Row(visible=settings.fetch.enabled, elem_id="um-address", equal_height=True):
+        address = gr.Textbox(
+            label="or the address of a file",
+            placeholder="https://…",
+            max_lines=1,
+            max_length=4000,
+            scale=4,
+            min_width=160,
+        )
+        fetch = gr.Button("Fetch", scale=1, min_width=90, elem_id="um-fetch")
+    return address, fetch
 
 
 def presets_by_title() -> list[Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.media.fetch import fetch
 from core.settings import Settings
 from core.store.files import closed_folder
 from pages.demo.access import Shares
+from pages.demo.fetching import Fetches
 from pages.demo.jobs import Job, Lanes
 
 
@@ -21,6 +23,7 @@ class Service:
     settings: Settings
     lanes: Lanes
     shares: Shares
+    fetches: Fetches = field(default_factory=Fetches)
 
     @classmethod
     def of(cls, settings: Settings) -> Service:
@@ -38,6 +41,18 @@ class Service:
     def fresh_file(self) -> Path:
         """A path for a new upload that nobody can guess."""
         return closed_folder(self.incoming) / secrets.token_hex(16)
+
+    def fetch(self, address: str, target: Path, client: str) -> str:
+        """Fetch a file from an address into ``target``, which does not exist yet.
+
+        Returns:
+            A name that is safe to show.
+
+        Raises:
+            WorkbenchError: addresses are not read here, this one is not allowed, or the file did not arrive whole.
+        """
+        with self.fetches.slot(client):
+            return fetch(address, target, self.settings).name
 
     def clear(self) -> None:
         """Remove what an earlier run of the server has left behind."""

@@ -18,6 +18,7 @@ from core.types import RGB
 from pages.demo import cards
 from pages.demo.access import client_of
 from pages.demo.chart import ASSETS
+from pages.demo.fetching import uploads_only
 from pages.demo.service import Service
 
 _SMOOTH_S = 3.0
@@ -37,7 +38,8 @@ class Live:
 
     def fed(self, p_fake: float | None, now_s: float) -> Live:
         """With one more picture; one without a face counts for the rate only."""
-        times = (*(t for t in self.times_s if now_s - t <= _RATE_S), now_s)
+        recent = tuple(t for t in self.times_s if now_s - t <= _RATE_S) or self.times_s[-1:]
+        times = (*recent, now_s)
         if p_fake is None:
             return Live(self.p_fake, self.fed_s, times)
         if self.p_fake is None:
@@ -47,7 +49,7 @@ class Live:
 
     @property
     def rate_hz(self) -> float:
-        """Pictures a second over the last seconds."""
+        """Pictures a second over the last seconds, or between the last two where they come more slowly."""
         if len(self.times_s) < 2:
             return 0.0
         return (len(self.times_s) - 1) / max(1e-6, self.times_s[-1] - self.times_s[0])
@@ -109,7 +111,9 @@ def place_webcam(service: Service) -> None:
     gr.HTML(cards.header("Your camera, judged picture by picture."), apply_default_css=False)
     with gr.Row():
         with gr.Column(scale=6, min_width=300, elem_classes="um-panel"):
-            camera = gr.Image(sources=["webcam"], streaming=True, type="numpy", label="Camera", elem_id="um-camera")
+            camera = uploads_only(
+                gr.Image(sources=["webcam"], streaming=True, type="numpy", label="Camera", elem_id="um-camera")
+            )
             gr.HTML(
                 '<p class="um-faint">Pictures go to this server, are looked at and thrown away. It stops by itself '
                 "when the tab is hidden, and after two minutes.</p>",

@@ -50,21 +50,36 @@ class Watch:
         assert self.errors == [], "the page reported errors"
 
 
+def _filmed(camera: Path) -> tuple[str, ...]:
+    return (
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera}",
+    )
+
+
 @contextmanager
 def open_page(
     url: str,
     size: Literal["desktop", "phone"] = "desktop",
     scheme: Literal["light", "dark"] = "light",
+    camera: Path | None = None,
 ) -> Iterator[tuple[Any, Watch]]:
-    """A page of a fresh browser at ``url`` and what is wrong with it; skips where there is no Chromium."""
+    """A page of a fresh browser at ``url`` and what is wrong with it; skips where there is no Chromium. ``camera`` is a
+    film (Y4M) that takes the place of a camera, which the page may use then."""
     path = chromium()
     if path is None:
         pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
     playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
     with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        browser = driver.chromium.launch(executable_path=path, args=[*_ARGUMENTS, *(_filmed(camera) if camera else ())])
         context = browser.new_context(
-            viewport=SIZES[size], color_scheme=scheme, has_touch=size == "phone", accept_downloads=True, locale="en-GB"
+            viewport=SIZES[size],
+            color_scheme=scheme,
+            has_touch=size == "phone",
+            accept_downloads=True,
+            locale="en-GB",
+            permissions=["camera"] if camera else [],
         )
         page, watch = context.new_page(), Watch()
         page.set_default_timeout(60_000)

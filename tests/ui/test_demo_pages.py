@@ -167,6 +167,7 @@ def test_the_rate_is_that_of_the_last_seconds():
     assert live.rate_hz == pytest.approx(4.0)
     assert live.p_fake is None
     assert Live().rate_hz == 0.0
+    assert Live().fed(None, 0.0).fed(None, 10.0).rate_hz == pytest.approx(0.1), "slow is not none"
 
 
 def test_figures_of_several_files_stand_for_every_file():
