@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -17,6 +18,7 @@ from core.types import RGB, Analysis, MediaKind
 from pages import engine
 from pages.workbench.common import bullets, escape, guarded, settings, theme
 from pages.workbench.frames import decode, kept_file, most_telling, nearest
+from pages.workbench.heat_player import play_through
 
 if TYPE_CHECKING:
     from core.explain.frames import FrameHeat
@@ -95,6 +97,14 @@ def _heat(analysis: Analysis, detectors: dict[str, str], t_s: float, key: str) -
         one.image(found.crop, width="stretch", caption="What the model saw")
         two.image(overlay(found.crop, found.crop_heat, opacity / 100), width="stretch", caption="What it reacted to")
         st.markdown(bullets(found.words))
+    if analysis.media.info.kind is MediaKind.VIDEO:
+        ask = partial(_asked, analysis, detector, method)
+        play_through(analysis, track_id, ask, opacity, f"{key}-{track_id}-{detector}-{method}")
+
+
+def _asked(analysis: Analysis, detector: str, method: Method | None, t_s: float, track_id: int | None) -> FrameHeat:
+    path = kept_file(analysis.media)
+    return _worker().submit(engine.explain_frame, analysis, path, t_s, track_id, detector, method, settings()).result()
 
 
 def _method(method: Method | None) -> str:
@@ -109,9 +119,7 @@ def _worker() -> ThreadPoolExecutor:
 
 @st.cache_data(max_entries=24, show_spinner=False, hash_funcs={Analysis: lambda analysis: analysis.id})
 def _explained(analysis: Analysis, t_s: float, track_id: int | None, detector: str, method: Method | None) -> FrameHeat:
-    path = kept_file(analysis.media)
-    work = _worker().submit(engine.explain_frame, analysis, path, t_s, track_id, detector, method, settings())
-    return work.result()
+    return _asked(analysis, detector, method, t_s, track_id)
 
 
 def _aids(analysis: Analysis, t_s: float, key: str) -> None:
