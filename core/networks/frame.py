@@ -174,7 +174,7 @@ def slim_efficientnetv2(drop_rate: float = 0.0, drop_path_rate: float = 0.0) -> 
         ["ir_r3_k3_s1_e4_c88_se0.25"],
         ["ir_r4_k3_s2_e6_c144_se0.25"],
     ]
-    net: nn.Module = EfficientNet(
+    net = EfficientNet(
         decode_arch_def(stages),
         num_classes=1,
         num_features=512,
@@ -183,6 +183,9 @@ def slim_efficientnetv2(drop_rate: float = 0.0, drop_path_rate: float = 0.0) -> 
         drop_rate=drop_rate,
         drop_path_rate=drop_path_rate,
     )
+    # timm draws the classifier as wide as the number of classes allows: with one, the first logits are far too large.
+    nn.init.normal_(net.classifier.weight, std=0.01)
+    nn.init.zeros_(net.classifier.bias)
     return net
 
 
