@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 from typing import TypeAlias
+
+from core.errors import NotFoundError
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -14,6 +18,37 @@ def fraction(text: str) -> float:
     if not 0.0 <= value <= 1.0:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
+
+
+def media_folder(args: argparse.Namespace) -> Path:
+    """The folder with training media that ``--data`` or the environment names.
+
+    Raises:
+        NotFoundError: there is no manifest in it.
+    """
+    folder: Path = args.data or Path(os.environ.get("UNMASK_TRAINING_DATA", "data"))
+    if not (folder / "manifest.csv").is_file():
+        raise NotFoundError(
+            f"There is no manifest.csv in '{folder}'.", hint="Name the folder with the media: --data FOLDER."
+        )
+    return folder
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """The argument that :func:`media_folder` reads."""
+    parser.add_argument(
+        "--data", type=Path, metavar="FOLDER", help="folder with manifest.csv ($UNMASK_TRAINING_DATA, else data)"
+    )
+
+
+def add_rates(parser: argparse.ArgumentParser) -> None:
+    """The two rates that thresholds of a preset are fitted for."""
+    parser.add_argument(
+        "--false-alarms", type=fraction, default=0.01, metavar="SHARE", help="of reals called fake, at most (0.01)"
+    )
+    parser.add_argument(
+        "--alpha", type=fraction, default=0.05, metavar="SHARE", help="of pseudo-fakes called real, at most (0.05)"
+    )
 
 
 def printable(text: str) -> str:

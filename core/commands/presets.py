@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-from core.commands.common import Commands, fraction
+from core.commands.common import Commands, add_data, add_rates, media_folder
 from core.errors import NotFoundError
 
 _RUNS = Path("runs")
@@ -29,32 +28,16 @@ def add(commands: Commands) -> None:
 def _add_fuse(commands: Commands) -> None:
     parser = commands.add_parser("fuse", help="fit the fusion and the thresholds of a preset on the calibration split")
     parser.add_argument("ensemble", metavar="ID", help="a preset of configs/ensembles")
-    parser.add_argument(
-        "--false-alarms", type=fraction, default=0.01, metavar="SHARE", help="of reals called fake, at most (0.01)"
-    )
-    parser.add_argument(
-        "--alpha", type=fraction, default=0.05, metavar="SHARE", help="of pseudo-fakes called real, at most (0.05)"
-    )
+    add_rates(parser)
     parser.add_argument("--may-call-real", action="store_true", help="keep the fitted threshold for real (0: never)")
     _add_media(parser)
     parser.set_defaults(run=_fuse, verbose=True)
 
 
 def _add_media(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="folder with manifest.csv ($UNMASK_TRAINING_DATA, else data)"
-    )
+    add_data(parser)
     parser.add_argument("--work", type=Path, default=_RUNS / "fusion", metavar="FOLDER", help="media and answers")
     parser.add_argument("--store", type=Path, default=_RUNS / "crops", metavar="FOLDER", help="where crops are kept")
-
-
-def _data(args: argparse.Namespace) -> Path:
-    folder: Path = args.data or Path(os.environ.get("UNMASK_TRAINING_DATA", "data"))
-    if not (folder / "manifest.csv").is_file():
-        raise NotFoundError(
-            f"There is no manifest.csv in '{folder}'.", hint="Name the folder with the media: --data FOLDER."
-        )
-    return folder
 
 
 def _fuse(args: argparse.Namespace) -> int:
@@ -63,7 +46,7 @@ def _fuse(args: argparse.Namespace) -> int:
     sys.stdout.write(
         fuse(
             args.ensemble,
-            data=_data(args),
+            data=media_folder(args),
             store=args.store,
             work=args.work,
             false_alarms=args.false_alarms,
@@ -78,7 +61,7 @@ def _fuse(args: argparse.Namespace) -> int:
 def _presets(args: argparse.Namespace) -> int:
     from core.training.preset_commands import measure_presets
 
-    sys.stdout.write(measure_presets(args.ensembles, data=_data(args), store=args.store, work=args.work) + "\n")
+    sys.stdout.write(measure_presets(args.ensembles, data=media_folder(args), store=args.store, work=args.work) + "\n")
     return 0
 
 

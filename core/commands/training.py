@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from core.commands.common import Commands, fraction
+from core.commands import adding
+from core.commands.common import Commands, add_data, add_rates, media_folder
 from core.errors import ConfigError, NotFoundError
 
 Act = Callable[[argparse.Namespace], int]
@@ -56,9 +56,7 @@ def _add_run(parser: argparse.ArgumentParser, *, data: bool = True) -> None:
 
 
 def _add_media(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="folder with manifest.csv ($UNMASK_TRAINING_DATA, else data)"
-    )
+    add_data(parser)
     parser.add_argument(
         "--store", type=Path, metavar="FOLDER", help="where face crops are kept (crops beside the run folder)"
     )
@@ -85,21 +83,14 @@ def _add_compare(commands: Commands) -> None:
 def _add_thresholds(commands: Commands) -> None:
     parser = _parser(commands, "thresholds", "fit the thresholds of a preset on the calibration split", _thresholds)
     parser.add_argument("ensemble", metavar="ID", help="a preset of configs/ensembles")
-    parser.add_argument(
-        "--false-alarms", type=fraction, default=0.01, metavar="SHARE", help="of reals called fake, at most (0.01)"
-    )
-    parser.add_argument(
-        "--alpha", type=fraction, default=0.05, metavar="SHARE", help="of pseudo-fakes called real, at most (0.05)"
-    )
+    add_rates(parser)
     parser.add_argument("--never-real", action="store_true", help="call no file real")
     _add_media(parser)
 
 
 def _add_public(commands: Commands) -> None:
     parser = _parser(commands, "measure-public", "measure the public detectors on the test split", _measure_public)
-    parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="folder with manifest.csv ($UNMASK_TRAINING_DATA, else data)"
-    )
+    add_data(parser)
 
 
 def _add_leave_one_out(commands: Commands) -> None:
@@ -109,14 +100,13 @@ def _add_leave_one_out(commands: Commands) -> None:
 
 
 def _add_data(commands: Commands) -> None:
-    parser = commands.add_parser("data", help="what a collection holds")
+    parser = commands.add_parser("data", help="what a collection holds, and adding to it")
     kinds = parser.add_subparsers(dest="data_command", required=True, metavar="COMMAND")
     report = kinds.add_parser("report", help="counts, licences and duplicates; ends with 1 where splits are not clean")
-    report.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="folder with manifest.csv ($UNMASK_TRAINING_DATA, else data)"
-    )
+    add_data(report)
     report.add_argument("--json", type=Path, metavar="FILE", help="also write everything that was found")
     report.set_defaults(run=_data_report, verbose=True)
+    adding.add(kinds)
 
 
 def _add_tts(commands: Commands) -> None:
@@ -131,15 +121,6 @@ def _existing(path: Path) -> Path:
             f"There is no training configuration '{path}'.", hint="Those of this project are in configs/training."
         )
     return path
-
-
-def _data(args: argparse.Namespace) -> Path:
-    folder: Path = args.data or Path(os.environ.get("UNMASK_TRAINING_DATA", "data"))
-    if not (folder / "manifest.csv").is_file():
-        raise NotFoundError(
-            f"There is no manifest.csv in '{folder}'.", hint="Name the folder with the media: --data FOLDER."
-        )
-    return folder
 
 
 def _out(args: argparse.Namespace, config: Path) -> Path:
@@ -163,14 +144,14 @@ def _train(args: argparse.Namespace) -> int:
     from core.training import cli_api
 
     config, out = _existing(args.config), _out(args, args.config)
-    return _say(cli_api.run(config, data=_data(args), out=out, store=_store(args, out), resume=not args.fresh))
+    return _say(cli_api.run(config, data=media_folder(args), out=out, store=_store(args, out), resume=not args.fresh))
 
 
 def _generators(args: argparse.Namespace) -> int:
     from core.training import cli_api
 
     config, out = _existing(args.config), _out(args, args.config)
-    made = cli_api.generators(config, data=_data(args), store=_store(args, out))
+    made = cli_api.generators(config, data=media_folder(args), store=_store(args, out))
     return _say("\n".join(str(file) for file in made) or "All generators are there.")
 
 
@@ -184,7 +165,7 @@ def _calibrate(args: argparse.Namespace) -> int:
     from core.training import cli_api
 
     config, out = _existing(args.config), _out(args, args.config)
-    fit = cli_api.calibrate(config, data=_data(args), store=_store(args, out)).calibration
+    fit = cli_api.calibrate(config, data=media_folder(args), store=_store(args, out)).calibration
     return _say(fit.name if fit else "not calibrated")
 
 
@@ -193,7 +174,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
     if len(args.configs) > 1 and (args.out or args.html):
         raise ConfigError("--out and --html belong to one detector.", hint="Leave them out, or name one configuration.")
-    data = _data(args)
+    data = media_folder(args)
     for config in [_existing(path) for path in args.configs]:
         out = _out(args, config)
         card = cli_api.evaluate(config, data=data, store=_store(args, out), html=args.html or out / "report.html")
@@ -206,7 +187,7 @@ def _sheets(args: argparse.Namespace) -> int:
     from core.training import cli_api
 
     config, out = _existing(args.config), _out(args, args.config)
-    written = cli_api.sheets(config, data=_data(args), store=_store(args, out), out=out / "sheets")
+    written = cli_api.sheets(config, data=media_folder(args), store=_store(args, out), out=out / "sheets")
     return _say("\n".join(str(path) for path in written))
 
 
@@ -216,7 +197,7 @@ def _leave_one_out(args: argparse.Namespace) -> int:
     config, out = _existing(args.config), _out(args, args.config)
     return _say(
         cli_api.leave_one_out(
-            config, data=_data(args), out=out, store=_store(args, out), epochs=args.epochs, methods=args.methods
+            config, data=media_folder(args), out=out, store=_store(args, out), epochs=args.epochs, methods=args.methods
         )
     )
 
@@ -233,7 +214,7 @@ def _thresholds(args: argparse.Namespace) -> int:
     return _say(
         cli_api.thresholds(
             args.ensemble,
-            data=_data(args),
+            data=media_folder(args),
             store=args.store or _RUNS / "crops",
             false_alarms=args.false_alarms,
             alpha=args.alpha,
@@ -245,7 +226,7 @@ def _thresholds(args: argparse.Namespace) -> int:
 def _measure_public(args: argparse.Namespace) -> int:
     from core.training import cli_api
 
-    return _say(cli_api.measure_public(data=_data(args), command="python -m core.cli measure-public"))
+    return _say(cli_api.measure_public(data=media_folder(args), command="python -m core.cli measure-public"))
 
 
 def _tts(args: argparse.Namespace) -> int:
@@ -257,6 +238,6 @@ def _tts(args: argparse.Namespace) -> int:
 def _data_report(args: argparse.Namespace) -> int:
     from core.training import cli_api
 
-    text, ok = cli_api.data_report(_data(args), json_file=args.json)
+    text, ok = cli_api.data_report(media_folder(args), json_file=args.json)
     _say(text)
     return 0 if ok else 1

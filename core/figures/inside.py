@@ -48,8 +48,10 @@ def heads(analysis: Analysis, *, theme: Theme = "light") -> go.Figure:
 
 def _clock(canvas: Canvas, analysis: Analysis) -> None:
     """That of the timeline, so that both can stand one above the other."""
-    seen = [t for s in analysis.scores if s.attention for t in s.attention.t_s]
-    time_axis(canvas, analysis, [t for line in analysis.timelines for t in line.t_s] or seen)
+    times = [t for line in analysis.timelines for t in line.t_s]
+    if not times:
+        times = [t for s in analysis.scores for part in (s.attention, *s.heads) if part for t in part.t_s]
+    time_axis(canvas, analysis, times)
 
 
 def _driver_first(analysis: Analysis) -> list[Score]:

@@ -18,13 +18,12 @@ from core.registry import Calibration, Card, Metric
 from core.settings import SHIPPED_WEIGHTS
 from core.training import metrics, tables
 from core.training.audio_task import divided
-from core.training.calibrate import cross_fitted, fit_platt
+from core.training.calibrate import cross_fitted, fit_platt, fitted
 from core.training.cards import card_path, read_card, update_card
 from core.training.data.audio import copy_methods, make_audio_validation
 from core.training.data.manifest import Item, read_manifest
-from core.training.data.testset import digest
 from core.training.data.voices import Voice, build
-from core.training.evaluate import Measurement, parameters
+from core.training.evaluate import Measurement, said_of
 from core.training.nuisance.sound import SR_HZ, coded, telephone
 from core.training.results import Result, from_facts
 from core.training.tables import Figure
@@ -70,16 +69,7 @@ def fit(card: Card, weights: Path, known: ValidationSet) -> Calibration:
             f"{card.title} ranks the voices of the calibration split no better than chance.",
             hint="Train it longer or on other data; it is not calibrated.",
         )
-    p = cross_fitted(logit, known.fake, known.identity)
-    n_fake = int(known.fake.sum())
-    return Calibration(
-        a=round(a, 6),
-        b=round(b, 6),
-        n_real=len(logit) - n_fake,
-        n_fake=n_fake,
-        ece=round(metrics.ece(known.fake, p, even=True), 4),
-        fit_sha256=digest({"weights": card.weights.sha256, "a": a, "b": b, "logits": np.round(logit, 4).tolist()}),
-    )
+    return fitted(card, logit, known, (a, b), cross_fitted(logit, known.fake, known.identity))
 
 
 def _logits(detector: AudioDetector, windows: PCM) -> npt.NDArray[np.float64]:
@@ -128,14 +118,8 @@ def measure(config: TaskConfig, data: Path, store: Path, *, command: str) -> Mea
     run = _Listener(card, load_audio_detector(card, weights, "cpu"))
     threshold = _known_sets(run, config, data, store)
     voices = _test_voices(data, store)
-    facts: dict[str, Any] = {
-        "detector": card.id,
-        "title": card.title,
-        "weights_sha256": card.weights.sha256,
-        "size_bytes": card.weights.size_bytes,
-        "parameters": parameters(weights),
-        "command": command,
-        "threshold_1pct": round(threshold, 4),
+    facts = {
+        **said_of(card, weights, threshold, command),
         "files": [_row(voice, run.p(voice.samples())) for voice in voices],
     }
     heard = from_facts(facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -100,21 +101,11 @@ def calibration_set(config: TrainConfig, data: Path, store: Path) -> ValidationS
 def calibrate(card: Card, known: ValidationSet, weights: Path) -> Calibration:
     """Fit the card's detector on ``known``; the ECE is cross-fitted by identity."""
     logit = load_detector(card, weights / card.weights.file, "cpu").logits(known.pixels).astype(np.float64)
-    a, b = fit_platt(logit, known.fake)
-    p = cross_fitted(logit, known.fake, known.identity)
-    by_quality, p = fit_by_quality(logit, known, p)
+    fit = fit_platt(logit, known.fake)
+    by_quality, p = fit_by_quality(logit, known, cross_fitted(logit, known.fake, known.identity))
     facts = {name: one.model_dump() for name, one in by_quality.items()}
-    fit = digest({"weights": card.weights.sha256, "a": a, "b": b, "by": facts, "logits": np.round(logit, 4).tolist()})
-    n_fake = int(known.fake.sum())
-    return Calibration(
-        a=round(a, 6),
-        b=round(b, 6),
-        n_real=len(logit) - n_fake,
-        n_fake=n_fake,
-        ece=round(metrics.ece(known.fake, p, even=True), 4),
-        fit_sha256=fit,
-        by_quality=by_quality or None,
-    )
+    made = fitted(card, logit, known, fit, p, more={"by": facts})
+    return made.model_copy(update={"by_quality": by_quality or None})
 
 
 def calibrate_plainly(card: Card, logit: npt.NDArray[np.float64], known: ValidationSet) -> Calibration:
@@ -123,19 +114,38 @@ def calibrate_plainly(card: Card, logit: npt.NDArray[np.float64], known: Validat
     Raises:
         TooFewError: fewer than 50 real or 50 fake items.
     """
-    a, b = fit_platt(logit, known.fake)
+    fit = fit_platt(logit, known.fake)
     people = len(set(known.identity.tolist()))
     p = cross_fitted(logit, known.fake, known.identity, min(5, people))
-    fit = digest({"weights": card.weights.sha256, "a": a, "b": b, "logits": np.round(logit, 4).tolist()})
+    return fitted(card, logit, known, fit, p).model_copy(update={"people": people})
+
+
+def fitted(
+    card: Card,
+    logit: npt.NDArray[np.float64],
+    known: ValidationSet,
+    fit: tuple[float, float],
+    p: npt.NDArray[np.float64],
+    *,
+    more: Mapping[str, object] | None = None,
+) -> Calibration:
+    """What a card says of a fit (a, b) on ``known``.
+
+    Args:
+        logit: float64[N], raw.
+        p: float64[N], cross-fitted P(fake), by which the ECE is told.
+        more: what else the hash of the fit is over.
+    """
+    a, b = fit
+    hashed = {"weights": card.weights.sha256, "a": a, "b": b, **(more or {}), "logits": np.round(logit, 4).tolist()}
     n_fake = int(known.fake.sum())
     return Calibration(
         a=round(a, 6),
         b=round(b, 6),
         n_real=len(logit) - n_fake,
         n_fake=n_fake,
-        people=people,
         ece=round(metrics.ece(known.fake, p, even=True), 4),
-        fit_sha256=fit,
+        fit_sha256=digest(hashed),
     )
 
 

@@ -20,7 +20,7 @@ from core.training.cards import card_path, read_card, update_card
 from core.training.clip_sets import calibration_set, for_input, held_out_set, seen, windows_to_test
 from core.training.data.manifest import Item
 from core.training.data.tracks import Window
-from core.training.evaluate import Evaluation, Measurement, Scores, parameters
+from core.training.evaluate import Evaluation, Measurement, Scores, said_of
 from core.training.heldout import evenly
 from core.training.results import Result, from_facts
 from core.training.tables import Figure
@@ -125,14 +125,8 @@ def measure(config: TaskConfig, data: Path, store: Path, *, command: str) -> Mea
     run.compressed(known)
     run.shuffled(known)
     threshold = run.calibration(for_input(calibration_set(config, data, store), config.input))
-    facts: dict[str, Any] = {
-        "detector": card.id,
-        "title": card.title,
-        "weights_sha256": card.weights.sha256,
-        "size_bytes": card.weights.size_bytes,
-        "parameters": parameters(weights),
-        "command": command,
-        "threshold_1pct": round(threshold, 4),
+    facts = {
+        **said_of(card, weights, threshold, command),
         "files": [run.file(item, windows, config) for item, windows in windows_to_test(config, data, store)],
     }
     on_files = from_facts(facts)

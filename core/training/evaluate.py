@@ -217,6 +217,19 @@ class Measurement:
     results: tuple[Result, ...]
 
 
+def said_of(card: Card, weights: Path, threshold: float, command: str) -> dict[str, Any]:
+    """What the facts of every evaluation begin with."""
+    return {
+        "detector": card.id,
+        "title": card.title,
+        "weights_sha256": card.weights.sha256,
+        "size_bytes": card.weights.size_bytes,
+        "parameters": parameters(weights),
+        "command": command,
+        "threshold_1pct": round(threshold, 4),
+    }
+
+
 def evaluate(config: TrainConfig, data: Path, store: Path, *, command: str) -> Measurement:
     """Measure the shipped detector of ``config`` on held-out people and on true generators; update its card."""
     path = card_path(config.id)
@@ -227,14 +240,8 @@ def evaluate(config: TrainConfig, data: Path, store: Path, *, command: str) -> M
     on_people, held, curve = _people(run, config, crops)
     run.rises(load_natives(data, heldout.real_files(config, data), store))
     threshold = run.calibration(calibration_set(config, data, store))
-    facts: dict[str, Any] = {
-        "detector": card.id,
-        "title": card.title,
-        "weights_sha256": card.weights.sha256,
-        "size_bytes": card.weights.size_bytes,
-        "parameters": parameters(weights),
-        "command": command,
-        "threshold_1pct": round(threshold, 4),
+    facts = {
+        **said_of(card, weights, threshold, command),
         "files": run.files(_test_samples(card, data, store)),
         "robustness": [curve_facts(one) for one in curve],
     }

@@ -13,9 +13,10 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.errors import WeightsMissingError
-from core.facts import Provenance
+from core.facts import Attention, Head, Provenance
 from core.settings import get_settings
 from core.store.feedback import Truth
+from core.types import Modality
 from pages import engine
 from pages.workbench import explain
 from pages.workbench.common import store, uploads
@@ -133,6 +134,19 @@ def test_without_models_there_is_no_heat_map(kept, asked) -> None:
     store().record(other, origin="workbench")
     at = draw(explain_page, other)
     assert "there is no heat map" in words(at) and asked == []
+
+
+def test_networks_over_time_say_which_frames_counted_and_head_by_head(kept, asked) -> None:
+    seen = Attention((0.5, 0.54, 0.58), (0.4, 2.0, 0.6))
+    heads = (Head("motion", 0.8, (0.54,), (0.8,)), Head("fingerprint", 0.3, (0.54,), (0.3,)))
+    clip = analyses.clip()
+    row = analyses.score("clip-net", 0.9, 2, modality=Modality.CLIP, attention=seen, heads=heads)
+    told = replace(clip, id="f" * 64, scores=(row,), timelines=())
+    store().record(told, origin="workbench")
+    at = draw(explain_page, told)
+    assert "Which frames counted" in words(at) and "Head by head" in words(at)
+    assert "2.0 times an even share" in words(at) and "fingerprint of a generator" in words(at)
+    assert "Head by head" not in words(draw(explain_page, kept))
 
 
 def test_provenance_and_earlier_sightings_are_shown(kept) -> None:

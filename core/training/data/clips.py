@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from torch.utils.data import Dataset
+import torch
 
 from core.errors import ConfigError
 from core.faces.align import resized, template
@@ -14,7 +14,7 @@ from core.registry import InputSpec
 from core.training.config import TrainConfig
 from core.training.data.crops import STORE_SCALE, Crops
 from core.training.data.pairs import Drawer, jitter, to_input
-from core.training.data.seeded import Item, PairData, SeededPairs, stacked
+from core.training.data.seeded import ChangedPairs, Item, PairData, SeededPairs, stacked
 from core.training.data.tracks import Window
 from core.training.fakes.clips import clip_fake
 from core.training.nuisance import degrade_clip, finish
@@ -71,25 +71,15 @@ def shrunk(frames: RGB, spec: InputSpec) -> RGB:
     return np.stack([resized(frame, spec.size, spec.resize) for frame in frames])
 
 
-class Shrunk(Dataset[Item]):
+class Shrunk(ChangedPairs):
     """``pairs`` of clips uint8[2, T, via, via, 3] at the size of a network's input."""
 
     def __init__(self, pairs: PairData, spec: InputSpec) -> None:
-        self._pairs = pairs
+        super().__init__(pairs)
         self._spec = spec
-        self.epoch = 0
 
-    @property
-    def methods(self) -> Sequence[str]:
-        return self._pairs.methods
-
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-    def __getitem__(self, item: int) -> Item:
-        self._pairs.epoch = self.epoch
-        clips, method, number = self._pairs[item]
-        return stacked([shrunk(clip, self._spec) for clip in clips.numpy()]), method, number
+    def changed(self, pair: RGB) -> torch.Tensor:
+        return stacked([shrunk(clip, self._spec) for clip in pair])
 
 
 class ClipPairs(SeededPairs):

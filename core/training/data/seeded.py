@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
@@ -27,6 +28,30 @@ class PairData(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, item: int) -> Item: ...
+
+
+class ChangedPairs(Dataset[Item], ABC):
+    """``pairs``, each changed as a whole by :meth:`changed`."""
+
+    def __init__(self, pairs: PairData) -> None:
+        self._pairs = pairs
+        self.epoch = 0
+
+    @property
+    def methods(self) -> Sequence[str]:
+        return self._pairs.methods
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, item: int) -> Item:
+        self._pairs.epoch = self.epoch
+        pair, method, number = self._pairs[item]
+        return self.changed(pair.numpy()), method, number
+
+    @abstractmethod
+    def changed(self, pair: npt.NDArray[np.uint8]) -> torch.Tensor:
+        """What becomes of a real and its fake, uint8[2, ...]."""
 
 
 class SeededPairs(Dataset[Item], ABC):
