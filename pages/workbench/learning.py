@@ -15,6 +15,7 @@ from core.store.label_export import as_csv, as_jsonl
 from core.tasks import Task, Tasks, TaskState
 from core.weights import versions
 from pages.workbench.common import action, escape, settings, store, view
+from pages.workbench.own_media import own_media
 from pages.workbench.tables import figures, table
 
 _STATES = {
@@ -47,6 +48,8 @@ def show() -> None:
     if chosen:
         _start(chosen)
         _versions(chosen)
+    st.markdown("## Add media of your own")
+    own_media(lambda title, arguments: _tasks().start(title, arguments))
     st.markdown("## Other tasks")
     _other(detectors)
     _running()

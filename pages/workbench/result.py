@@ -117,7 +117,7 @@ def _details(analysis: Analysis, place: str) -> None:
     drawers: dict[str, Callable[[], None]] = {
         "Scores": lambda: tables.scores(analysis),
         "People": lambda: _people(analysis, place),
-        "Motion": lambda: moves_view(analysis, place),
+        "Motion": lambda: moves_view(analysis),
         "Sound": lambda: sound_view(analysis, place),
         "Sound and lips": lambda: sound_and_lips(analysis, place),
         "Explain": lambda: explain_view(analysis, place),

@@ -72,7 +72,7 @@ def test_the_workbench_says_it_in_a_tab_of_its_own(moving) -> None:
     def page(analysis):
         from pages.workbench.moves import moves_view
 
-        moves_view(analysis, "test")
+        moves_view(analysis)
 
     at = AppTest.from_function(page, default_timeout=60, kwargs={"analysis": moving}).run()
     assert not at.exception

@@ -156,3 +156,27 @@ def test_labels_can_be_taken_away_as_csv(tmp_path) -> None:
     first, row = csv.reader(io.StringIO(as_csv(store().labels())))
     assert tuple(first) == FIELDS
     assert row[1] == "fake"
+
+
+def test_media_of_one_s_own_are_refused_at_once_or_taken_in_as_a_task(tmp_path, monkeypatch) -> None:
+    started = []
+    monkeypatch.setattr(tasks.Tasks, "start", lambda self, title, arguments: started.append((title, arguments)))
+    (tmp_path / "training").mkdir()
+    at = draw(learning_page)
+    at.text_input(key="tune-data").input(str(tmp_path / "training"))
+    at.text_input(key="own-folder").input(str(tmp_path / "gone"))
+    at.text_input(key="own-source").input("own-phone")
+    at.text_input(key="own-licence").input("my own")
+    submit = next(b for b in at.button if b.label == "Add the folder")
+    submit.click().run()
+    assert "There is no folder" in texts(at).replace("\\", "")
+    assert started == []
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "a.png").write_bytes(b"x")
+    at.text_input(key="own-folder").input(str(mine))
+    next(b for b in at.button if b.label == "Add the folder").click().run()
+    ((title, arguments),) = started
+    assert title == "Add mine"
+    assert arguments[:3] == ["data", "add", str(mine)]
+    assert arguments[-2:] == ["--data", str(tmp_path / "training")]

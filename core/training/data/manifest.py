@@ -33,7 +33,8 @@ class Item:
 
 
 def read_manifest(root: Path, *, modalities: Iterable[str] = ("image", "video")) -> list[Item]:
-    """Read ``root/manifest.csv`` (columns path, modality, label, method, source, split, sha256, licence).
+    """Read ``root/manifest.csv`` (columns path, modality, label, method, source, split, sha256, licence;
+    where it has a column identity, that says who is shown, else names do).
 
     Raises:
         NotFoundError: there is no manifest in ``root``.
@@ -62,7 +63,7 @@ def _item(row: dict[str, str]) -> Item:
         fake={"real": False, "fake": True}[row["label"]],
         method=row["method"],
         source=row["source"],
-        identity=identity_of(row["source"], row["path"]),
+        identity=row.get("identity") or identity_of(row["source"], row["path"]),
         split=row["split"],
         licence=row.get("licence", ""),
     )
