@@ -81,10 +81,11 @@ def drawable(network: nn.Module) -> nn.Module:
                 setattr(part, name, Dropout(child.p))
     rate = getattr(network, "drop_rate", 0.0)  # networks of timm that drop in their forward pass, before the classifier
     if isinstance(rate, float) and rate > 0 and hasattr(network, "get_classifier"):
-        classifier: Any = network.get_classifier()  # type: ignore[operator]
+        whole: Any = network
+        classifier = whole.get_classifier()
         name = next(key for key, child in network.named_children() if child is classifier)
         setattr(network, name, DroppedLinear(classifier, rate))
-        network.drop_rate = 0.0  # type: ignore[assignment]
+        whole.drop_rate = 0.0
     return network
 
 
