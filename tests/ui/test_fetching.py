@@ -143,8 +143,12 @@ def test_no_visitor_can_fill_the_line_with_downloads():
         pass
 
 
-def test_the_page_takes_the_file_or_says_why_not(service, site):
-    visit = SimpleNamespace(session_hash="abc", headers={}, client=SimpleNamespace(host="127.0.0.1"))
+@pytest.fixture
+def visit():
+    return SimpleNamespace(session_hash="abc", headers={}, client=SimpleNamespace(host="127.0.0.1"))
+
+
+def test_the_page_takes_the_file_or_says_why_not(service, site, visit):
     do = Handlers(service, ())
     file, _ = do.fetch(f"{site}/cat.png", visit)
     assert Path(file).read_bytes() == Files.picture

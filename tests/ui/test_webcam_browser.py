@@ -9,9 +9,8 @@ import cv2
 import pytest
 
 from core import wording
-from core.examples import portrait
+from core.examples import landscape, portrait
 from core.types import RGB
-from tests import media
 from tests.ui.browser import open_page, shoot
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -61,8 +60,7 @@ def test_a_face_before_the_camera_is_judged_until_it_is_stopped(demo_server, tmp
 
 
 def test_where_there_is_no_face_there_is_no_verdict(demo_server, tmp_path):
-    media.landscape(tmp_path / "hills.png")
-    hills = film(tmp_path / "hills.y4m", cv2.cvtColor(cv2.imread(str(tmp_path / "hills.png")), cv2.COLOR_BGR2RGB))
+    hills = film(tmp_path / "hills.y4m", landscape())
     with open_page(f"{demo_server.url}/webcam", "phone", camera=hills) as (page, watch):
         record(page)
         page.locator("#um-live", has_text="No face was found").wait_for(timeout=WAIT_MS)
