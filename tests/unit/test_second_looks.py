@@ -17,9 +17,8 @@ from core.fusion.verdict import decide
 from core.registry import Card, InputSpec, WeightsSpec, ensemble
 from core.runtime.pool import ModelPool
 from core.settings import Settings, build_settings
-from core.stages.asking import faces
 from core.stages.asking.answers import spoken
-from core.stages.asking.looks import Again, second_looks
+from core.stages.asking.looks import Again, Recut, second_looks
 from core.stages.context import Context
 from core.types import RGB, Modality, PersonResult, Thresholds
 from tests.analyses import person, score
@@ -69,7 +68,7 @@ def _crops(count: int = 12) -> RGB:
     return np.broadcast_to(ramp[:, None, None, None], (count, 16, 16, 3)).copy()
 
 
-def _recut(bright: int) -> faces.Recut:
+def _recut(bright: int) -> Recut:
     """Other scales of a picture show ``bright`` more of light."""
     return lambda i, room: np.clip(_crops()[i].astype(int) + bright, 0, 255).astype(np.uint8)
 
