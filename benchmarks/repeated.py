@@ -1,6 +1,6 @@
 """What a second look costs against the first: the result cache, and moving a threshold.
 
-    python -m benchmarks.repeated
+python -m benchmarks.repeated
 """
 
 from __future__ import annotations

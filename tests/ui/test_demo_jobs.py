@@ -48,7 +48,12 @@ def slow(monkeypatch):
     monkeypatch.setitem(sys.modules, "core.pipeline", SimpleNamespace(analyse=stand_in.analyse))
     used: list[Lanes] = []
     start = Lanes._start_threads
-    monkeypatch.setattr(Lanes, "_start_threads", lambda lanes: (used.append(lanes), start(lanes)))
+
+    def remembered(lanes: Lanes) -> None:
+        used.append(lanes)
+        start(lanes)
+
+    monkeypatch.setattr(Lanes, "_start_threads", remembered)
     yield stand_in
     # What a test leaves in a queue must not be computed by the stand-in of the next.
     stand_in.go.set()

@@ -81,9 +81,7 @@ def test_a_clip_becomes_an_analysis_that_survives_json(settings: Settings, sampl
     assert [s.fraction for s in steps] == sorted(s.fraction for s in steps) and steps[-1].fraction == 1.0
 
 
-def test_scores_are_the_mean_of_the_networks_own_frame_scores(
-    settings: Settings, samples: Callable[..., Path]
-) -> None:
+def test_scores_are_the_mean_of_the_networks_own_frame_scores(settings: Settings, samples: Callable[..., Path]) -> None:
     analysis = pipeline.analyse(samples("portrait", "a.png"), settings)
     assert len(analysis.timelines) == 2
     for score, line in zip(analysis.scores, analysis.timelines, strict=False):
@@ -153,17 +151,13 @@ def test_without_a_face_nothing_applies(writer: str, settings: Settings, samples
     assert any("no face" in reason for reason in analysis.verdict.reasons)
 
 
-def test_sound_alone_is_not_applicable_to_detectors_of_faces(
-    settings: Settings, samples: Callable[..., Path]
-) -> None:
+def test_sound_alone_is_not_applicable_to_detectors_of_faces(settings: Settings, samples: Callable[..., Path]) -> None:
     analysis = pipeline.analyse(samples("speech", "a.wav"), settings)
     assert analysis.verdict.label is Label.NOT_APPLICABLE
     assert "sound only" in analysis.scores[0].reason
 
 
-def test_a_face_that_is_too_small_is_shown_and_does_not_vote(
-    settings: Settings, samples: Callable[..., Path]
-) -> None:
+def test_a_face_that_is_too_small_is_shown_and_does_not_vote(settings: Settings, samples: Callable[..., Path]) -> None:
     analysis = pipeline.analyse(samples("portrait", "a.png", size=90), settings)
     assert len(analysis.tracks) == 1 and analysis.verdict.label is Label.NOT_APPLICABLE
     assert any("px are needed" in s.reason for s in analysis.scores)
@@ -188,9 +182,7 @@ def test_moving_thresholds_changes_the_label_alone(settings: Settings, samples: 
 @pytest.mark.parametrize(
     ("writer", "name"), [("empty", "a.jpg"), ("foreign", "a.svg"), ("bomb", "a.png"), ("zero_frame_clip", "a.mp4")]
 )
-def test_what_cannot_be_read_says_so(
-    writer: str, name: str, settings: Settings, samples: Callable[..., Path]
-) -> None:
+def test_what_cannot_be_read_says_so(writer: str, name: str, settings: Settings, samples: Callable[..., Path]) -> None:
     with pytest.raises(WorkbenchError) as caught:
         pipeline.analyse(samples(writer, name), settings)
     assert caught.value.message and caught.value.hint and type(caught.value) is not InternalError
