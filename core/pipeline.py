@@ -24,7 +24,7 @@ from core.runtime.pool import ModelPool, shared_pool
 from core.settings import Settings
 from core.stages.context import Context, OnProgress
 from core.stages.finding import find_people
-from core.stages.listening import compare_sound_and_lips, measure_of
+from core.stages.listening import compare_sound_and_lips
 from core.stages.reading import Material, read
 from core.stages.scoring import score
 from core.store.cache import ResultCache, cache_key
@@ -164,7 +164,6 @@ def _facts(ref: MediaRef, settings: Settings, preset: Ensemble, pool: ModelPool)
         "preset": preset.model_dump(mode="json", exclude={"thresholds"}),
         "fusion": fit_identity(preset),
         "members": members,
-        "sync": identity(measure_of(preset), settings),
         "backends": [list(pair) for pair in _backends(settings, preset, pool)],
         "code": [__version__, ANALYSIS_VERSION],
         "machine": [pool.device, *(version(name) for name in _LIBRARIES)],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from core.errors import WorkbenchError
-from core.registry import Card, Ensemble, card, implementation, member_cards
+from core.registry import Card, Ensemble, implementation, member_cards
 from core.stages.context import Context
 from core.stages.reading import Material
 from core.stages.watching import Embedder, Watched, pieces, unheard, watched
@@ -20,13 +20,10 @@ from core.sync.words import DRIVEN_CAVEAT, RELATED
 from core.types import AudioClip, FaceTrack, MediaKind, Modality, Status, SyncCurve
 from core.weights.files import as_found
 
-_DEFAULT = "lip-sync"
 
-
-def measure_of(preset: Ensemble) -> Card:
-    """The network that compares lips and sound: the preset's own, else the default one."""
-    own = (c for c in member_cards(preset) if c.modality is Modality.AUDIO_VISUAL)
-    return next(own, None) or card(_DEFAULT)
+def measure_of(preset: Ensemble) -> Card | None:
+    """The preset's member that compares lips and sound; None where it has none."""
+    return next((c for c in member_cards(preset) if c.modality is Modality.AUDIO_VISUAL), None)
 
 
 def view_of(measure: Card) -> View:
@@ -44,8 +41,8 @@ def leased(measure: Card, weights: Path, context: Context) -> AbstractContextMan
 
 
 def compare_sound_and_lips(material: Material, tracks: Sequence[FaceTrack], context: Context) -> tuple[SyncCurve, ...]:
-    """Curves of every person, by the network first where its weights are here; a single row that says why where the
-    question cannot be asked."""
+    """Curves of every person, first those of the preset's network where it has one and its weights are here; a single
+    row that says why where the question cannot be asked."""
     if material.ref.kind is MediaKind.IMAGE:
         return ()
     reason = unheard(material, tracks)
@@ -66,9 +63,12 @@ def _by_motion(who: FaceTrack, seen: Watched, audio: AudioClip) -> SyncCurve:
 
 
 def _by_network(material: Material, audio: AudioClip, tracks: Sequence[FaceTrack], context: Context) -> list[SyncCurve]:
-    """Curves of people who could be followed; none where there are no weights."""
+    """Curves of people who could be followed; none where the preset has no network or its weights are not here."""
+    member = measure_of(context.preset)
+    if member is None:
+        return []
     try:
-        measure, weights = as_found(measure_of(context.preset), context.settings)
+        measure, weights = as_found(member, context.settings)
     except WorkbenchError:
         return []
     curves = []

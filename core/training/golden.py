@@ -8,11 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from core.registry import Card
-from core.types import PCM
+from core.sync.coherence import REACH
+from core.sync.lips import FPS
+from core.types import PCM, Modality
+
+_LIPS, _SR_HZ = 20, 16_000
 
 
 def golden_logit(card: Card, weights: Path, seed: int) -> float:
-    """The raw logit of a detector for the fixed input of its kind: a picture, a clip or a sound."""
+    """The raw logit of a detector for the fixed input of its kind: a picture, a clip or a sound; of one that compares
+    lips with speech, how well both agree without a shift."""
     if card.audio is not None:
         from core.detectors.audio import load_audio_detector
 
@@ -23,9 +28,20 @@ def golden_logit(card: Card, weights: Path, seed: int) -> float:
 
         clip = golden_clip(seed, card.clip.frames, card.input.size)
         return float(load_clip_detector(card, weights, "cpu").logits(clip[None])[0])
+    if card.modality is Modality.AUDIO_VISUAL:
+        return _agreement(card, weights, seed)
     from core.detectors.base import load_detector
 
     return float(load_detector(card, weights, "cpu").logits(golden_input(seed, card.input.size)[None])[0])
+
+
+def _agreement(card: Card, weights: Path, seed: int) -> float:
+    from core.detectors.lip_sync import LipSyncDetector
+
+    detector = LipSyncDetector(card, weights, "cpu")
+    mouths = detector.embed_mouths(golden_clip(seed, _LIPS, card.input.size)[..., 0])
+    voices = detector.embed_voices(golden_sound(seed, (_LIPS + 2 * REACH) * _SR_HZ // int(FPS)))
+    return float((mouths * voices[REACH:-REACH]).sum(axis=1).mean())
 
 
 def golden_input(seed: int, size: int) -> npt.NDArray[np.uint8]:

@@ -15,12 +15,12 @@ from core.registry import Calibration, Card, InputSpec, Metric, WeightsSpec
 from core.settings import SHIPPED_WEIGHTS, get_settings
 from core.training import sync_evaluate as measure
 from core.training.calibrate import calibrate_plainly, left_out
-from core.training.cards import card_path, read_card, update_card, write_card
+from core.training.cards import card_path, read_card, update_card
 from core.training.data import talking
 from core.training.data.manifest import read_manifest
 from core.training.data.talking import Talk
 from core.training.evaluate import DOCS
-from core.training.export import add_to_manifest, write_half
+from core.training.export import ship_card, write_half
 from core.training.lip_sync import LipSyncConfig, fold_file, folds_of, read_lip_sync, talks_of
 from core.training.validation import ValidationSet
 from core.types import Modality
@@ -65,9 +65,7 @@ def export(config_path: Path, *, out: Path) -> Card:
             how_to_get=f"python -m core.cli train {config_path.as_posix()}",
         ),
     )
-    write_card(card, card_path(card.id))
-    add_to_manifest(SHIPPED_WEIGHTS, card)
-    return card
+    return ship_card(card)
 
 
 def _scenes(config: LipSyncConfig, talks: Sequence[Talk], out: Path) -> list[measure.Scene]:

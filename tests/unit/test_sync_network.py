@@ -134,8 +134,9 @@ def test_people_do_not_share_folds_and_wrong_files_are_refused(tmp_path: Path):
 
 
 def test_the_preset_chooses_the_measure():
-    assert measure_of(registry.ensemble("default")).id == "lip-sync"
-    assert measure_of(registry.ensemble("multimodal")).id == "lip-sync"
+    assert measure_of(registry.ensemble("gated4")) is None
+    chosen = measure_of(registry.ensemble("multimodal"))
+    assert chosen is not None and chosen.id == "lip-sync"
     assert view_of(registry.card("lip-sync")) == MOUTH
     assert view_of(registry.card("syncnet-v2")) == FACE
 
