@@ -65,7 +65,7 @@ def export(config_path: Path, *, out: Path) -> Card:
             how_to_get=f"python -m core.cli train {config_path.as_posix()}",
         ),
     )
-    return ship_card(card)
+    return ship_card(card, SHIPPED_WEIGHTS, card_path(card.id))
 
 
 def _scenes(config: LipSyncConfig, talks: Sequence[Talk], out: Path) -> list[measure.Scene]:

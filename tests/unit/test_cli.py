@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -258,7 +259,9 @@ sys.exit(main(["analyse", *sys.argv[1:]]))
 
 def _start(tmp_path: Path, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
     env = {**os.environ, "UNMASK_DATA_DIR": str(tmp_path / "data"), "UNMASK_PRESET": "default"}
-    return subprocess.Popen([sys.executable, "-c", _SLOW, *arguments], cwd=ROOT, env=env, **options)
+    # Whoever was started in the background of a shell ignores the signal, and so would its children.
+    listens = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen([sys.executable, "-c", _SLOW, *arguments], cwd=ROOT, env=env, preexec_fn=listens, **options)
 
 
 def test_a_real_ctrl_c_keeps_the_lines_and_shows_no_traceback(tmp_path: Path) -> None:
