@@ -232,7 +232,10 @@ def test_an_analysis_can_be_deleted_with_its_file(seeded_server, samples) -> Non
     assert Uploads(build_settings(data_dir=seeded_server.data_dir)).path_of(kept.media.sha256) is None
 
 
-@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("desktop", "dark"), ("phone", "light")])
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [("desktop", "light"), pytest.param("desktop", "dark", marks=pytest.mark.long), ("phone", "light")],
+)
 def test_every_view_fits_its_screen_and_asks_nobody_else(seeded_server, size, scheme) -> None:
     views = {
         "analyse": visit(seeded_server, ""),
@@ -314,6 +317,7 @@ def test_review_by_keys_alone(tmp_path, samples) -> None:
         assert sorted(label.truth for label in store.labels()) == [Truth.FAKE, Truth.REAL]
 
 
+@pytest.mark.long
 def test_a_killed_server_loses_no_label_and_the_link_still_leads_to_the_view(tmp_path, samples) -> None:
     data, port = tmp_path / "data", free_port()
     first = seed(data, picture(0.5), samples("portrait", "one.png", size=311), 1)

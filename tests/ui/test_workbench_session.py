@@ -23,7 +23,7 @@ from tests.ui.browser import SCREENS, open_page, shoot
 from tests.ui.servers import free_port
 from tests.ui.test_workbench_browser import REVIEWER, fits, ready, seed, settled, start
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(1800)]
 
 FILES = 40
 KILLED_AFTER = 17
