@@ -10,6 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-compile
 HOST ?= 127.0.0.1
+# One more than there are cores: many tests wait for a process that they started.
+WORKERS = $(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .PHONY: help demo workbench test browser-test lint bench
 .DELETE_ON_ERROR:
@@ -25,7 +27,7 @@ workbench: $(VENV)/.runtime
 		--server.headless true --browser.gatherUsageStats false
 
 test: $(VENV)/.dev
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not browser" $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not browser" $(ARGS)
 
 browser-test: $(VENV)/.dev
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
