@@ -23,6 +23,7 @@ SMALL_PIXELS = 800_000
 
 _FORWARD_FRAMES = 60
 _LAST_FRAME_HOLDS_S = 1.0
+_LAST_FRAME_HOLDS_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def frames_at(
         if fresh or cursor is None:
             cursor = _Cursor(reader.frames_from(tick, slack_s))
         frame = _advance(cursor, tick, exact, fresh, delivered)
-        if frame is None or _is_beyond(reader, cursor, frame, tick):
+        if frame is None or _is_beyond(reader, cursor, frame, tick, span):
             yield position, None
         elif delivered is None or (frame.pts or 0) > delivered:
             delivered = frame.pts or 0
@@ -146,7 +147,10 @@ def _seeking_pays(reader: VideoReader, cursor: _Cursor, tick: int, span: Span) -
     return (tick - here) * reader.tick_s > span.gop_s
 
 
-def _is_beyond(reader: VideoReader, cursor: _Cursor, frame: VideoFrame, tick: int) -> bool:
+def _is_beyond(reader: VideoReader, cursor: _Cursor, frame: VideoFrame, tick: int, span: Span) -> bool:
     """Whether the picture ended well before ``tick``: its last frame does not stand for what is missing."""
+    if not cursor.ended:
+        return False
     held_s = (tick - (frame.pts or 0)) * reader.tick_s
-    return cursor.ended and held_s > _LAST_FRAME_HOLDS_S
+    allowed_s = min(_LAST_FRAME_HOLDS_S, _LAST_FRAME_HOLDS_SHARE * (span.end_s - span.start_s))
+    return held_s > max(allowed_s, (frame.duration or 0) * reader.tick_s)
