@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks.heat import look, ratio
 from core import registry
 from core.detectors.audio import AudioDetector
 from core.detectors.network import NetworkDetector
@@ -63,13 +64,6 @@ class Bare(NetworkDetector):
 
     def fake_logit(self, outputs: torch.Tensor) -> torch.Tensor:
         return outputs[:, -1]
-
-
-def ratio(heat: np.ndarray, where: tuple[slice, slice]) -> float:
-    """Mean heat inside over mean heat outside."""
-    inside = np.zeros(heat.shape, bool)
-    inside[where] = True
-    return float(heat[inside].mean() / max(heat[~inside].mean(), 1e-6))
 
 
 def faces(count: int, seed: int) -> tuple[RGB, np.ndarray]:
@@ -267,31 +261,13 @@ def test_an_overlay_leaves_cold_places_alone() -> None:
         overlay(rgb, heat[:4], 0.5)
 
 
-PLACES = ((60, 90), (40, 40), (90, 60), (96, 100))
-
-
-def test_the_shipped_detector_shows_a_coarse_patch() -> None:
-    """Blocks three pixels wide, a quarter of the face across, at four places of two faces."""
-    settings = build_settings()
-    card, weights = as_found(registry.card("face-lite"), settings)
-    explainer = Explainer(card, weights, "cpu")
-    size, side = card.input.size, card.input.size // 4
-    found, told = [], []
-    for person in (0, 1):
-        picture = cv2.resize(head(512, person)[90:430, 86:426], (size, size), interpolation=cv2.INTER_AREA)
-        coarse = cv2.resize(cv2.resize(picture, (size // 3, size // 3), interpolation=cv2.INTER_AREA), (size, size),
-                            interpolation=cv2.INTER_NEAREST)  # fmt: skip
-        for x, y in PLACES:
-            where = (slice(y, y + side), slice(x, x + side))
-            mask = np.zeros((size, size), np.float32)
-            mask[where] = 1.0
-            mask = np.asarray(cv2.GaussianBlur(mask, (0, 0), 2), np.float32)[..., None]
-            planted = np.rint(picture * (1 - mask) + coarse * mask).astype(np.uint8)
-            logits = explainer.detector.logits(np.stack([picture, planted]))
-            found.append(ratio(explainer.heat_map(planted, "layercam"), where))
-            told.append(logits[1] > logits[0])
-    assert all(told)
-    assert float(np.median(found)) >= 3.0 and sum(r >= 3.0 for r in found) >= 6
+@pytest.mark.parametrize(("detector", "method"), [("face-lite", "layercam"), ("face-patch", "gradcam")])
+def test_the_shipped_detector_shows_a_coarse_patch(detector: str, method: Method) -> None:
+    """Blocks of pixels, a quarter of the face across, at four places of two faces."""
+    card, weights = as_found(registry.card(detector), build_settings())
+    found = look(Explainer(card, weights, "cpu"), card, {"face-lite": 3, "face-patch": 2}[detector], (method,))
+    assert min(found.rises) > 0
+    assert float(np.median(found.ratios[method])) >= 3.0 and sum(r >= 3.0 for r in found.ratios[method]) >= 6
 
 
 def test_a_frame_is_explained_in_place(samples: Any, tmp_path: Path) -> None:
