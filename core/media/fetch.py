@@ -75,6 +75,8 @@ def fetch(address: str, target: Path, settings: Settings, *, resolve: Resolve | 
     except (OSError, http.client.HTTPException) as exc:
         target.unlink(missing_ok=True)
         log.info("a fetch failed", extra={"kind": type(exc).__name__})
+        if time.monotonic() > deadline:
+            raise _too_slow() from exc
         raise DamagedMediaError(
             "The file could not be fetched: the connection failed.",
             hint="Try again, or download it and choose it here.",
@@ -87,6 +89,10 @@ def fetch(address: str, target: Path, settings: Settings, *, resolve: Resolve | 
 def not_read() -> AccessError:
     """What is said where fetching is off."""
     return AccessError("Addresses are not read here.", hint="Download the file and choose it here.")
+
+
+def _too_slow() -> LimitError:
+    return LimitError("The file took too long to arrive.", hint="Download it and choose it here.")
 
 
 def direct(address: str) -> str:
@@ -135,17 +141,17 @@ def _over_http(address: str, target: Path, settings: Settings, resolve: Resolve,
         late = _watched(connection, deadline)
         try:
             connection.request("GET", path, headers=_HEADERS)
-            answer = connection.getresponse()
-            if answer.status in (301, 302, 303, 307, 308):
-                address = direct(urljoin(address, answer.headers.get("Location", "")))
-                continue
-            if answer.status != 200:
-                raise NotFoundError(
-                    f"The file is not there: the server answered {answer.status}.",
-                    hint="Check that the link works without signing in.",
-                )
-            _receive(answer, target, settings.limits.max_bytes, deadline)
-            return Fetched(target, _name(answer, path))
+            with connection.getresponse() as answer:
+                if answer.status in (301, 302, 303, 307, 308):
+                    address = direct(urljoin(address, answer.headers.get("Location", "")))
+                    continue
+                if answer.status != 200:
+                    raise NotFoundError(
+                        f"The file is not there: the server answered {answer.status}.",
+                        hint="Check that the link works without signing in.",
+                    )
+                _receive(answer, target, settings.limits.max_bytes, deadline)
+                return Fetched(target, _name(answer, path))
         finally:
             late.cancel()
             connection.close()
@@ -218,20 +224,25 @@ def _watched(connection: http.client.HTTPConnection, deadline: float) -> threadi
 
 
 def _receive(answer: http.client.HTTPResponse, target: Path, most: int, deadline: float) -> None:
-    told = answer.headers.get("Content-Length", "")
-    size = int(told) if told.isdigit() else 0
+    told = answer.length or 0
+    size, came = told, 0
     with target.open("xb") as out:
-        while size <= most:
-            if time.monotonic() > deadline:
-                raise LimitError("The file took too long to arrive.", hint="Download it and choose it here.")
+        while size <= most and time.monotonic() <= deadline:
             block = answer.read1(_BLOCK)
             if not block:
                 break
-            out.write(block)
-            size = max(size, out.tell())
+            came += out.write(block)
+            size = max(size, came)
     if size > most:
         raise LimitError(
             f"The file has more than the {most / 1e6:,.0f} MB that are allowed.", hint="Cut out the part that matters."
+        )
+    if time.monotonic() > deadline:  # also where the watchdog broke it off, which looks like an end
+        raise _too_slow()
+    if came < told:
+        raise DamagedMediaError(
+            "The file did not arrive whole: the connection ended early.",
+            hint="Try again, or download it and choose it here.",
         )
 
 

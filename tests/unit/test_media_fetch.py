@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from core.errors import AccessError, LimitError, NotFoundError, UnsupportedMediaError, WorkbenchError
+from core.errors import AccessError, DamagedMediaError, LimitError, NotFoundError, UnsupportedMediaError, WorkbenchError
 from core.media import fetch as module
 from core.media.fetch import direct, fetch, is_public
 from core.settings import build_settings
@@ -39,13 +40,18 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
         elif self.path == "/missing":
             self.send_error(404)
-        elif self.path == "/slow":
+        elif self.path.startswith("/slow"):
+            self._drip()
+        elif self.path == "/short":
             self.send_response(200)
+            self.send_header("Content-Length", str(len(BODY) + 1))
             self.end_headers()
-            for _ in range(50):
-                self.wfile.write(b"x")
-                self.wfile.flush()
-                time.sleep(0.1)
+            self.wfile.write(BODY)
+        elif self.path == "/short-chunks":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"ff\r\n" + BODY[:100])
         else:
             self.send_response(200)
             if self.path == "/named":
@@ -54,6 +60,18 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_header("Content-Length", str(len(BODY)))
             self.end_headers()
             self.wfile.write(BODY)
+
+    def _drip(self) -> None:
+        """Byte by byte, or one byte and then nothing, with or without a promise of how many there are."""
+        self.send_response(200)
+        if "sized" in self.path:
+            self.send_header("Content-Length", "50")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for number in range(50):
+                if not number or "silent" not in self.path:
+                    self.wfile.write(b"x")
+                time.sleep(0.1)
 
     def log_message(self, *_: object) -> None:
         return
@@ -182,11 +200,31 @@ def test_size_is_bounded(server, tmp_path, path):
     assert not (tmp_path / "x").exists()
 
 
-def test_time_is_bounded(server, tmp_path):
+@pytest.mark.parametrize("path", ["/slow", "/slow-sized", "/slow-silent", "/slow-sized-silent"])
+def test_time_is_bounded(server, tmp_path, path):
     started = time.monotonic()
     with pytest.raises(LimitError, match="too long"):
-        fetch(at(server, "/slow"), tmp_path / "x", settings(tmp_path, seconds=0.5), resolve=resolver())
+        fetch(at(server, path), tmp_path / "x", settings(tmp_path, seconds=0.5), resolve=resolver())
     assert time.monotonic() - started < 4
+    assert not (tmp_path / "x").exists()
+
+
+def test_what_the_watchdog_broke_off_is_no_whole_file(server, tmp_path, monkeypatch):
+    """The connection is shut before the time for a single step is over: the reader sees only an end."""
+    monkeypatch.setattr(module, "_STEP_S", 60.0)
+    connect = module._connect
+    monkeypatch.setattr(module, "_connect", lambda *args: connect(*args[:-1], args[-1] + 60.0))
+    with pytest.raises(LimitError, match="too long"):
+        fetch(at(server, "/slow-silent"), tmp_path / "x", settings(tmp_path, seconds=0.5), resolve=resolver())
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("path", ["/short", "/short-chunks"])
+def test_a_part_of_a_file_is_none(server, tmp_path, path):
+    with pytest.raises(DamagedMediaError) as told:
+        fetch(at(server, path), tmp_path / "x", settings(tmp_path), resolve=resolver())
+    assert told.value.hint
+    assert not (tmp_path / "x").exists()
 
 
 def test_redirects_are_bounded(server, tmp_path):
