@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from core.commands.common import Commands
+from core.commands.common import Commands, add_data, data_root
 
 
 def add(kinds: Commands) -> None:
@@ -23,9 +20,7 @@ def add(kinds: Commands) -> None:
     parser.add_argument(
         "--split", choices=("train", "calib", "test"), default="train", help="what they are for (train)"
     )
-    parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="folder with manifest.csv ($UNMASK_TRAINING_DATA, else data)"
-    )
+    add_data(parser)
     parser.set_defaults(run=_run, verbose=True)
 
 
@@ -35,7 +30,7 @@ def _run(args: argparse.Namespace) -> int:
     said = Labelled(
         args.folder, args.label == "fake", args.source, args.licence, args.identity, args.method, args.split
     )
-    root = args.data or Path(os.environ.get("UNMASK_TRAINING_DATA", "data"))
+    root = data_root(args.data)
     done = add_folder(root, said)
     sys.stdout.write(f"{done.added} files were taken into {root / 'manifest.csv'}; {done.known} were there already.\n")
     return 0

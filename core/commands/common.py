@@ -20,13 +20,18 @@ def fraction(text: str) -> float:
     return value
 
 
+def data_root(named: Path | str | None = None) -> Path:
+    """The folder with training media: the named one, else that of ``$UNMASK_TRAINING_DATA``, else ``data``."""
+    return Path(named or os.environ.get("UNMASK_TRAINING_DATA") or "data")
+
+
 def media_folder(args: argparse.Namespace) -> Path:
     """The folder with training media that ``--data`` or the environment names.
 
     Raises:
         NotFoundError: there is no manifest in it.
     """
-    folder: Path = args.data or Path(os.environ.get("UNMASK_TRAINING_DATA", "data"))
+    folder = data_root(args.data)
     if not (folder / "manifest.csv").is_file():
         raise NotFoundError(
             f"There is no manifest.csv in '{folder}'.", hint="Name the folder with the media: --data FOLDER."
@@ -35,7 +40,7 @@ def media_folder(args: argparse.Namespace) -> Path:
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """The argument that :func:`media_folder` reads."""
+    """The argument that :func:`media_folder` and :func:`data_root` read."""
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help="folder with manifest.csv ($UNMASK_TRAINING_DATA, else data)"
     )

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-from core.commands.common import Commands
+from core.commands.common import Commands, add_data, data_root
 from core.errors import NotFoundError
 
 
@@ -16,7 +15,7 @@ def add(commands: Commands) -> None:
     kinds = tune.add_subparsers(dest="finetune_command", required=True, metavar="COMMAND")
     run = kinds.add_parser("run", help="fine-tune on the labels of the history; used only if it is better")
     run.add_argument("detector", metavar="ID")
-    run.add_argument("--data", type=Path, metavar="FOLDER", help="what it was first trained on ($UNMASK_TRAINING_DATA)")
+    add_data(run)
     run.add_argument("--store", type=Path, default=Path("runs/crops"), metavar="FOLDER", help="face crops (runs/crops)")
     run.add_argument("--sole-reviewer", action="store_true", help="accept that one person gave all labels")
     run.set_defaults(run=_run, verbose=True)
@@ -62,8 +61,8 @@ def _run(args: argparse.Namespace) -> int:
     from core.training.feedback.promotion import Places, finetune
 
     config = read_config(training_file(args.detector))
-    data: Path = args.data or Path(os.environ.get("UNMASK_TRAINING_DATA", "data"))
-    found = finetune(config, Places(data, args.store), build_settings(), sole_reviewer=args.sole_reviewer)
+    places = Places(data_root(args.data), args.store)
+    found = finetune(config, places, build_settings(), sole_reviewer=args.sole_reviewer)
     verb = "is used from now on" if found.promoted else "is not used"
     sys.stdout.write(f"Version {found.number} of {args.detector} {verb}: {found.reason}.\n")
     return 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
+from core.commands.common import data_root
 from core.registry import card, detector_ids
 from core.settings import CONFIGS
 from core.store.feedback import LabelStats, Truth
@@ -85,7 +85,7 @@ def _labels(stats: LabelStats) -> None:
 def _start(detector: str) -> None:
     folder = st.text_input(
         "Folder with the first training's media",
-        os.environ.get("UNMASK_TRAINING_DATA", ""),
+        str(data_root()),
         key="tune-data",
         help="The folder that holds manifest.csv; needed so that nothing is forgotten.",
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
 
 import streamlit as st
 
+from core.commands.common import data_root
 from core.errors import ConfigError
 from core.training.data.adding import Labelled, check
 from core.training.data.manifest import Split
@@ -42,17 +42,15 @@ def _add(start: Callable[[str, Sequence[str]], object]) -> None:
     """Refuse at once what cannot be; the copying and hashing is a task."""
     given = {name: str(st.session_state.get(f"own-{name}") or "").strip() for name in
              ("folder", "label", "split", "source", "identity", "method", "licence")}  # fmt: skip
-    root = str(st.session_state.get("tune-data") or os.environ.get("UNMASK_TRAINING_DATA", ""))
-    if not root or not given["folder"]:
-        raise ConfigError(
-            "A folder is missing.", hint="Name the folder to add, and above the folder with the training's media."
-        )
+    if not given["folder"]:
+        raise ConfigError("The folder to add is missing.", hint="Give the path of a folder on this machine.")
+    root = data_root(st.session_state.get("tune-data"))
     split = cast(Split, given["split"])
     said = Labelled(
         Path(given["folder"]), given["label"] == "fake", given["source"], given["licence"], given["identity"],
         given["method"], split,
     )  # fmt: skip
-    check(Path(root), said)
+    check(root, said)
     named = ("label", "split", "source", "licence", "identity", "method")
     options = [part for name in named if given[name] for part in (f"--{name}", given[name])]
-    start(f"Add {said.folder.name}", ["data", "add", str(said.folder.resolve()), *options, "--data", root])
+    start(f"Add {said.folder.name}", ["data", "add", str(said.folder.resolve()), *options, "--data", str(root)])
