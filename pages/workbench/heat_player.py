@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _MOST = 48
 _LONGEST_PX = 560
+_KEPT = "heat-player-stills"
 
 _HTML = """
 <div class="player" role="group" aria-label="Clip with heat map">
@@ -110,19 +111,21 @@ def play_through(
     opacity: int,
     key: str,
 ) -> None:
-    """A button, and once it was pressed the player. ``ask`` explains the frame at a time; ``opacity`` is in percent."""
+    """A button, and once it was pressed the player. ``ask`` explains the frame at a time; ``opacity`` is in percent.
+
+    A visit keeps the stills of the latest ``key`` alone: they are several megabytes.
+    """
     times = shown_times(analysis, track_id)
     if len(times) < 2:
         return
-    kept = f"stills-{key}"
     place = st.empty()
-    if kept not in st.session_state:
+    if st.session_state.get(_KEPT, ("", ()))[0] != key:
         with place.container():
             st.caption(f"Through the clip: the model is asked about {len(times)} frames, which takes some seconds.")
             if not st.button("Play with the heat map", key=f"play-{key}", icon=":material/play_circle:"):
                 return
-        st.session_state[kept] = _stills(analysis, track_id, times, ask, place)
-    stills = st.session_state[kept]
+        st.session_state[_KEPT] = (key, _stills(analysis, track_id, times, ask, place))
+    stills: tuple[Still, ...] = st.session_state[_KEPT][1]
     _component(key=f"player-{key}", data={"stills": [asdict(still) for still in stills], "opacity": opacity})
 
 

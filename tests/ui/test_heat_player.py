@@ -13,7 +13,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.explain.overlay import layer, overlay
-from pages.workbench.heat_player import _still, shown_times
+from pages.workbench.heat_player import _KEPT, _still, shown_times
 from tests import analyses
 
 HEAT = np.linspace(0, 1, 240 * 320, dtype=np.float32).reshape(240, 320)
@@ -34,7 +34,7 @@ def page() -> None:
         st.session_state.asked = st.session_state.get("asked", 0) + 1
         return found(t_s, track_id)
 
-    play_through(analyses.clip(), 2, ask, 60, "test")
+    play_through(analyses.clip(), 2, ask, 60, st.session_state.get("key", "test"))
 
 
 def test_the_model_is_asked_once_for_each_frame_and_only_on_request() -> None:
@@ -47,7 +47,19 @@ def test_the_model_is_asked_once_for_each_frame_and_only_on_request() -> None:
     assert not at.button, "the player is there instead"
     at.run()
     assert at.session_state.asked == 16
-    assert at.session_state["stills-test"][0].words == "0:00.0 · P(fake) 81%"
+    assert at.session_state[_KEPT][1][0].words == "0:00.0 · P(fake) 81%"
+
+
+def test_only_the_stills_shown_last_are_kept() -> None:
+    at = AppTest.from_function(page, default_timeout=60).run()
+    at.button[0].click().run()
+    at.session_state.key = "other"
+    at.run()
+    assert at.button, "those of another model are asked for anew"
+    assert at.session_state[_KEPT][0] == "test"
+    at.button[0].click().run()
+    assert at.session_state.asked == 32
+    assert at.session_state[_KEPT][0] == "other"
 
 
 def test_a_picture_or_a_single_sighting_has_nothing_to_play() -> None:
