@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import plotly.graph_objects as go
 
 from core import wording
-from core.figures.style import Canvas, Theme, explain
+from core.figures.style import Canvas, Theme, escape, explain
 from core.figures.timeline import time_axis
 from core.types import Analysis, Score
 
@@ -69,7 +69,7 @@ def _lanes(theme: Theme, scores: Sequence[Score]) -> Canvas:
         canvas.axis(_axis(row, "yaxis"), domain=domain, rangemode="tozero", nticks=4, anchor="x", automargin=False)
         name = score.title if len(score.title) <= 40 else f"{score.title[:39]}…"
         place = {"x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper", "yanchor": "bottom"}
-        text = f"<b>{wording.person(score.track_id)}</b> · {_safe(name)}"
+        text = f"<b>{wording.person(score.track_id)}</b> · {escape(name)}"
         canvas.text(text, size=12, color=canvas.colours.text, yshift=3, **place)
     return canvas
 
@@ -129,7 +129,3 @@ def _gapped(t_s: Sequence[float], values: Sequence[float]) -> tuple[Gapped, Gapp
 
 def _axis(row: int, name: str) -> str:
     return name if row == 0 else f"{name}{row + 1}"
-
-
-def _safe(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

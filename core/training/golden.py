@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from core.registry import Card
+from core.sync.cepstra import SR_HZ
 from core.sync.coherence import REACH
 from core.sync.lips import FPS
 from core.types import PCM, Modality
 
-_LIPS, _SR_HZ = 20, 16_000
+_LIPS = 20
 
 
 def golden_logit(card: Card, weights: Path, seed: int) -> float:
@@ -40,7 +41,7 @@ def _agreement(card: Card, weights: Path, seed: int) -> float:
 
     detector = LipSyncDetector(card, weights, "cpu")
     mouths = detector.embed_mouths(golden_clip(seed, _LIPS, card.input.size)[..., 0])
-    voices = detector.embed_voices(golden_sound(seed, (_LIPS + 2 * REACH) * _SR_HZ // int(FPS)))
+    voices = detector.embed_voices(golden_sound(seed, (_LIPS + 2 * REACH) * SR_HZ // int(FPS)))
     return float((mouths * voices[REACH:-REACH]).sum(axis=1).mean())
 
 
