@@ -32,7 +32,7 @@ from pages.demo import cards, evidence, feedback
 from pages.demo.access import client_of
 from pages.demo.evidence import Shown
 from pages.demo.jobs import Job
-from pages.demo.result import filled, frame_or_reason, view
+from pages.demo.result import VIEW, filled, frame_or_reason, view
 from pages.demo.service import Service
 from pages.demo.visitor import visitor
 
@@ -148,7 +148,7 @@ class Handlers:
     def lines_reset(self, shown: Shown | None) -> list[Any]:
         """As :meth:`real_moved`, back to the lines of the preset."""
         if shown is None:
-            return [gr.skip()] * 8
+            return _unmoved()
         limits = registry.ensemble(shown.analysis.preset).limits
         return _read_anew(shown, (-1, -1), (round(100 * limits.real), round(100 * limits.fake)))
 
@@ -253,10 +253,15 @@ def _failure(job: Job) -> str:
     return cards.failure(error, "Stopped" if error.code == "cancelled" else _FAILED)
 
 
+def _unmoved() -> list[Any]:
+    """(shown, real, fake, view…) as they are."""
+    return [gr.skip()] * (3 + len(VIEW))
+
+
 def _read_anew(shown: Shown | None, sent: tuple[float, float], lines: tuple[float, float]) -> list[Any]:
     """Sliders are moved only where they differ from what the visitor ``sent``, so that none is pulled from a hand."""
     if shown is None:
-        return [gr.skip()] * 8
+        return _unmoved()
     real, fake = lines
     analysis = relabel(shown.analysis, Thresholds(fake=fake / 100, real=real / 100))
     moves = [gr.skip() if there == line else line for there, line in zip(sent, lines, strict=True)]

@@ -20,10 +20,18 @@ from pages.demo import cards, evidence
 from pages.demo.chart import ASSETS, chart, drawn
 from pages.demo.evidence import Shown
 
+VIEW = ("verdict", "scale", "details", "consensus", "timeline")
+"""What depends on the thresholds."""
+
+_FILLED = (
+    "column", *VIEW, "lines", "fake", "real", "over_time", "moment", "frames", "frame", "heat", "people", "moves",
+    "motion", "attention", "voice", "sound", "sound_said", "lips", "sync", "strip", "sync_words", "facts",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Components that show an analysis; those of ``view`` depend on the thresholds."""
+    """Components that show an analysis."""
 
     column: gr.Column
     verdict: gr.HTML
@@ -57,16 +65,13 @@ class Result:
 
     @property
     def view(self) -> list[gr.HTML]:
-        return [self.verdict, self.scale, self.details, self.consensus, self.timeline]
+        """In the order of :func:`view`."""
+        return [getattr(self, name) for name in VIEW]
 
     @property
     def outputs(self) -> list[Any]:
         """In the order of :func:`filled`."""
-        return [
-            self.column, *self.view, self.lines, self.fake, self.real, self.over_time, self.moment, self.frames,
-            self.frame, self.heat, self.people, self.moves, self.motion, self.attention, self.voice, self.sound,
-            self.sound_said, self.lips, self.sync, self.strip, self.sync_words, self.facts,
-        ]  # fmt: skip
+        return [getattr(self, name) for name in _FILLED]
 
 
 def place_result() -> Result:
@@ -158,7 +163,7 @@ def view(analysis: Analysis) -> list[str]:
 def filled(shown: Shown | None, settings: Settings) -> list[Any]:
     """Values of :attr:`Result.outputs`; nothing to show hides the result."""
     if shown is None:
-        return [gr.update(visible=False), *[gr.skip()] * 25]
+        return [gr.update(visible=False), *[gr.skip()] * (len(_FILLED) - 1)]
     analysis = shown.analysis
     limits = analysis.verdict.thresholds
     moment = telling_moment(analysis)

@@ -30,7 +30,7 @@ from pages.demo import cards, evidence, feedback
 from pages.demo.chart import chart, drawn
 from pages.demo.evidence import Shown
 from pages.demo.handlers import Handlers
-from pages.demo.result import filled, view
+from pages.demo.result import filled, place_result, view
 from pages.demo.service import Service
 from tests import analyses, media
 
@@ -139,7 +139,10 @@ def test_a_detector_is_shown_with_its_measures_and_its_licence():
 
 def test_a_result_fills_every_component_and_none_hides_it(settings, tmp_path):
     full = filled(_shown(tmp_path), settings)
-    assert len(full) == len(filled(None, settings))
+    with gr.Blocks():
+        result = place_result()
+    assert len(full) == len(filled(None, settings)) == len(result.outputs)
+    assert len(view(analyses.clip())) == len(result.view)
     assert full[0]["visible"] is True
     assert filled(None, settings)[0]["visible"] is False
 
