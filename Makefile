@@ -57,8 +57,9 @@ $(VENV)/.runtime: requirements.txt | $(BIN)/python
 	@$(PIP) -r requirements.txt
 	@touch $@
 
-$(VENV)/.dev: requirements.txt requirements-dev.txt requirements-train.txt requirements-speed.txt requirements-cluster.txt | $(BIN)/python
+$(VENV)/.dev: requirements.txt requirements-dev.txt requirements-train.txt requirements-speed.txt \
+		requirements-cluster.txt requirements-s3.txt | $(BIN)/python
 	@echo "Installing what the program and its tests need (some gigabytes the first time) …"
 	@$(PIP) -r requirements.txt -r requirements-dev.txt -r requirements-train.txt \
-		-r requirements-speed.txt -r requirements-cluster.txt
+		-r requirements-speed.txt -r requirements-cluster.txt -r requirements-s3.txt
 	@touch $@ $(VENV)/.runtime

@@ -27,6 +27,7 @@ CONFIGS = ROOT / "configs"
 SHIPPED_WEIGHTS = ROOT / "weights"
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Bucket = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]+$", max_length=255)]
 
 
 class _Part(BaseModel):
@@ -111,9 +112,14 @@ class FetchSettings(_Part):
     """Reading of media from addresses on the network."""
 
     enabled: bool = False
-    schemes: tuple[str, ...] = ("https",)
+    schemes: tuple[Literal["https", "http"], ...] = ("https",)
     hosts: tuple[str, ...] = Field(default=(), description="allowed hosts, *.example.org for a domain; () = any public")
     seconds: float = Field(default=60.0, gt=0)
+    s3_buckets: tuple[Bucket, ...] = Field(default=(), description="buckets of which s3:// is read; () = none")
+    s3_endpoint: str = Field(
+        default="", pattern=r"^(https?://[^\s/@?#]+/?)?$", description="address of a store that is not Amazon's"
+    )
+    s3_anonymous: bool = Field(default=True, description="without credentials; else those of the AWS_ variables")
 
 
 class ServerSettings(_Part):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import http.client
-import importlib
 import ipaddress
 import logging
 import re
@@ -20,11 +19,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urljoin, urlsplit
 
 from core.errors import AccessError, DamagedMediaError, LimitError, NotFoundError, UnsupportedMediaError
+from core.media.buckets import SCHEME, read_object
 from core.media.guard import clean_name
 from core.settings import Settings
 
@@ -54,12 +55,13 @@ def fetch(address: str, target: Path, settings: Settings, *, resolve: Resolve | 
     """Fetch a medium into ``target``.
 
     Args:
-        address: https address, share link of Google Drive or Dropbox, or ``s3://bucket/key`` where that is allowed.
+        address: https address, share link of Google Drive or Dropbox, or ``s3://bucket/key`` of an allowed bucket.
         target: a path that does not exist yet.
         resolve: how hosts become addresses; the system's way unless given.
 
     Raises:
-        AccessError: fetching is off, or the scheme, the host or its address is not allowed.
+        AccessError: fetching is off, or the scheme, the host, its address or the bucket is not allowed.
+        ConfigError: what reading of buckets needs is not installed, or not set.
         LimitError: too large, too slow, or too many redirects.
         NotFoundError: the host or the file is not there.
         DamagedMediaError: the connection broke off.
@@ -69,8 +71,9 @@ def fetch(address: str, target: Path, settings: Settings, *, resolve: Resolve | 
         raise not_read()
     deadline = time.monotonic() + settings.fetch.seconds
     try:
-        if address.strip().lower().startswith("s3://"):
-            return _from_bucket(address.strip(), target, settings, deadline)
+        if address.strip().lower().startswith(SCHEME):
+            fits = partial(_fits, most=settings.limits.max_bytes)
+            return Fetched(target, clean_name(read_object(address.strip(), target, settings.fetch, deadline, fits)))
         return _over_http(direct(address.strip()), target, settings, resolve or _resolve, deadline)
     except (OSError, http.client.HTTPException) as exc:
         target.unlink(missing_ok=True)
@@ -161,10 +164,10 @@ def _over_http(address: str, target: Path, settings: Settings, resolve: Resolve,
 def _checked(address: str, settings: Settings) -> tuple[str, str, int, str]:
     parts = _split(address)
     scheme, host, port = parts.scheme.lower(), (parts.hostname or "").lower().rstrip("."), parts.port
-    if scheme not in settings.fetch.schemes or scheme not in _PORTS:
+    if scheme not in settings.fetch.schemes:
+        allowed = [*settings.fetch.schemes, *(["s3"] if settings.fetch.s3_buckets else [])]
         raise AccessError(
-            f"Addresses of the kind '{scheme or '?'}' are not read here.",
-            hint=f"Allowed are {', '.join(settings.fetch.schemes)}.",
+            f"Addresses of the kind '{scheme or '?'}' are not read here.", hint=f"Allowed are {', '.join(allowed)}."
         )
     if not host or parts.username is not None or any(c.isspace() or ord(c) < 33 for c in address):
         raise UnsupportedMediaError("This is no address.", hint="Give it without a user name and without spaces.")
@@ -233,10 +236,7 @@ def _receive(answer: http.client.HTTPResponse, target: Path, most: int, deadline
                 break
             came += out.write(block)
             size = max(size, came)
-    if size > most:
-        raise LimitError(
-            f"The file has more than the {most / 1e6:,.0f} MB that are allowed.", hint="Cut out the part that matters."
-        )
+    _fits(size, most)
     if time.monotonic() > deadline:  # also where the watchdog broke it off, which looks like an end
         raise _too_slow()
     if came < told:
@@ -246,28 +246,13 @@ def _receive(answer: http.client.HTTPResponse, target: Path, most: int, deadline
         )
 
 
+def _fits(size: int, most: int) -> None:
+    if size > most:
+        raise LimitError(
+            f"The file has more than the {most / 1e6:,.0f} MB that are allowed.", hint="Cut out the part that matters."
+        )
+
+
 def _name(answer: http.client.HTTPResponse, path: str) -> str:
     told = answer.headers.get_filename()
     return clean_name(told or unquote(path.partition("?")[0].rsplit("/", 1)[-1]) or "file")
-
-
-def _from_bucket(address: str, target: Path, settings: Settings, deadline: float) -> Fetched:
-    """An object of an S3-compatible store, read without credentials of ours."""
-    parts = urlsplit(address)
-    if "s3" not in settings.fetch.schemes:
-        raise AccessError("Addresses of the kind 's3' are not read here.", hint="Download the file and choose it here.")
-    if settings.fetch.hosts and not any(fnmatch.fnmatchcase(parts.netloc, wanted) for wanted in settings.fetch.hosts):
-        raise AccessError(f"Files of '{parts.netloc}' are not read here.", hint="Download the file and choose it here.")
-    try:
-        store = importlib.import_module("s3fs").S3FileSystem(anon=True)
-    except ImportError as exc:
-        raise UnsupportedMediaError(
-            "S3 addresses cannot be read here.", hint="Install s3fs: pip install s3fs."
-        ) from exc
-    size = 0
-    with store.open(f"{parts.netloc}{parts.path}", "rb") as source, target.open("xb") as out:
-        while block := source.read(_BLOCK):
-            size += out.write(block)
-            if size > settings.limits.max_bytes or time.monotonic() > deadline:
-                raise LimitError("The file is too large, or took too long.", hint="Download it and choose it here.")
-    return Fetched(target, clean_name(parts.path.rsplit("/", 1)[-1]))

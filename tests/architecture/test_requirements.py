@@ -25,7 +25,7 @@ CHOSEN = {
 # Brought for the weights in its wheel, which are read as a file.
 FILES = {"silero-vad"}
 # Only on machines of a certain kind or for one method, and imported only where they are there.
-OPTIONAL = {"mlflow", "onnxruntime", "pyworld", "ray", "spaces", "s3fs"}
+OPTIONAL = {"fsspec", "mlflow", "onnxruntime", "pyworld", "ray", "s3fs", "spaces"}
 
 
 def declared(file: str) -> dict[str, Requirement]:

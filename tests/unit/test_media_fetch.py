@@ -268,8 +268,3 @@ def test_a_missing_file_and_a_missing_host_are_told(server, tmp_path):
 )
 def test_share_links_become_the_file(link, file):
     assert direct(link) == file
-
-
-def test_buckets_need_to_be_allowed(tmp_path):
-    with pytest.raises(AccessError, match="s3"):
-        fetch("s3://bucket/key.png", tmp_path / "x", settings(tmp_path))

@@ -22,5 +22,5 @@ def names(model: type[BaseModel], before: str = "") -> set[str]:
 
 def test_the_guide_lists_the_settings() -> None:
     guide = (ROOT / "docs" / "usage.md").read_text(encoding="utf-8")
-    listed = set(re.findall(r"^\| `([a-z_.]+)` \|", guide, flags=re.MULTILINE))
+    listed = set(re.findall(r"^\| `([a-z0-9_.]+)` \|", guide, flags=re.MULTILINE))
     assert listed == names(Settings)
