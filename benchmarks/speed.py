@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.speeds import backends, naive, scaling, startup
+from benchmarks.speeds import backends, naive, scaling, sound, startup
 from benchmarks.speeds.page import Chapter, where
 
 CHAPTERS: dict[str, Callable[[Path], Chapter]] = {
@@ -21,6 +21,7 @@ CHAPTERS: dict[str, Callable[[Path], Chapter]] = {
     "backends": backends.measure,
     "single": scaling.single,
     "scaling": scaling.scaling,
+    "sound": sound.measure,
     "batch": scaling.batch,
     "startup": startup.measure,
 }
