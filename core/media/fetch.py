@@ -117,8 +117,12 @@ def _split(address: str) -> SplitResult:
         parts = urlsplit(address)
         _ = parts.port  # one that is no number is found out here
     except ValueError as exc:
-        raise UnsupportedMediaError("This is no address.", hint="It should begin with https://.") from exc
+        raise _no_address() from exc
     return parts
+
+
+def _no_address() -> UnsupportedMediaError:
+    return UnsupportedMediaError("This is no address.", hint="It should begin with https://.")
 
 
 def is_public(address: str) -> bool:
@@ -164,10 +168,12 @@ def _over_http(address: str, target: Path, settings: Settings, resolve: Resolve,
 def _checked(address: str, settings: Settings) -> tuple[str, str, int, str]:
     parts = _split(address)
     scheme, host, port = parts.scheme.lower(), (parts.hostname or "").lower().rstrip("."), parts.port
+    if not scheme:
+        raise _no_address()
     if scheme not in settings.fetch.schemes:
         allowed = [*settings.fetch.schemes, *(["s3"] if settings.fetch.s3_buckets else [])]
         raise AccessError(
-            f"Addresses of the kind '{scheme or '?'}' are not read here.", hint=f"Allowed are {', '.join(allowed)}."
+            f"Addresses of the kind '{scheme}' are not read here.", hint=f"These are: {', '.join(allowed)}."
         )
     if not host or parts.username is not None or any(c.isspace() or ord(c) < 33 for c in address):
         raise UnsupportedMediaError("This is no address.", hint="Give it without a user name and without spaces.")
