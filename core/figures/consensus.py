@@ -13,8 +13,9 @@ from core import wording
 from core.figures.style import Canvas, Theme, explain, label_at, rgba, wrap
 from core.types import Analysis, Score, Status, Thresholds
 
-_ROW_PX = 62
-_BAR = 0.36
+_BAR_PX, _LINE_PX, _APART_PX = 22, 17, 23
+_TITLE_CHARS = 34
+"""A line of a title that leaves room for the answer beside it on a phone."""
 _REASON_CHARS = 50
 
 
@@ -35,18 +36,21 @@ def consensus_bars(analysis: Analysis, *, theme: Theme = "light") -> go.Figure:
     rows = _rows(analysis)
     if not rows:
         return explain("This preset has no models.", theme)
-    canvas = Canvas(theme, 44 + _ROW_PX * len(rows), margin=(16, 18, 4, 30))
+    names = [_title(row) for row in rows]
+    row_px = _BAR_PX + _APART_PX + _LINE_PX * max(name.count("<br>") + 1 for name in names)
+    canvas = Canvas(theme, 44 + row_px * len(rows), margin=(16, 18, 4, 30))
     canvas.layout["bargap"] = 0
     ticks = [0, 0.25, 0.5, 0.75, 1]
-    names = [f"{tick:.0%}" for tick in ticks]
-    canvas.axis("xaxis", range=[0, 1], tickvals=ticks, ticktext=names, ticklabeloverflow="allow")
+    shares = [f"{tick:.0%}" for tick in ticks]
+    canvas.axis("xaxis", range=[0, 1], tickvals=ticks, ticktext=shares, ticklabeloverflow="allow")
     canvas.axis("yaxis", range=[len(rows) - 0.4, -0.62], visible=False)
     _lines(canvas, analysis.verdict.thresholds)
     _answered(canvas, [row for row in rows if row.main.p_fake is not None], analysis.verdict.thresholds)
     _silent(canvas, [row for row in rows if row.main.p_fake is None])
     _others(canvas, rows)
-    for row in rows:
-        _name(canvas, row)
+    canvas.data = [trace | {"width": _BAR_PX / row_px} if trace["type"] == "bar" else trace for trace in canvas.data]
+    for row, name in zip(rows, names, strict=True):
+        _name(canvas, row, name, _BAR_PX / row_px)
     return canvas.figure()
 
 
@@ -65,7 +69,7 @@ def _rows(analysis: Analysis) -> list[_Row]:
 
 def _bars(name: str, rows: Sequence[_Row], x: Sequence[float], **values: Any) -> dict[str, Any]:
     y = [row.y for row in rows]
-    return {"type": "bar", "name": name, "orientation": "h", "width": _BAR, "x": list(x), "y": y, **values}
+    return {"type": "bar", "name": name, "orientation": "h", "x": list(x), "y": y, **values}
 
 
 def _answered(canvas: Canvas, rows: Sequence[_Row], limits: Thresholds) -> None:
@@ -126,15 +130,19 @@ def _others(canvas: Canvas, rows: Sequence[_Row]) -> None:
     })  # fmt: skip
 
 
-def _name(canvas: Canvas, row: _Row) -> None:
+def _title(row: _Row) -> str:
+    about = f" · {wording.person(row.main.track_id)}" if row.main.track_id is not None and row.others else ""
+    return wrap(f"{row.main.title}{about}", _TITLE_CHARS)
+
+
+def _name(canvas: Canvas, row: _Row, title: str, bar: float) -> None:
     """The title stands above its bar, so that it takes no width from it on a phone."""
     main, colours = row.main, canvas.colours
     answered = main.p_fake is not None
     answer = wording.percent(main.p_fake) if answered else wording.STATUS_WORDS[main.status]
-    about = f" · {wording.person(main.track_id)}" if main.track_id is not None and row.others else ""
-    place = {"xref": "paper", "y": row.y - _BAR / 2, "yshift": 12, "size": 13, "borderpad": 1}
+    place = {"xref": "paper", "y": row.y - bar / 2, "yanchor": "bottom", "yshift": 2, "size": 13, "borderpad": 1}
     place["bgcolor"] = rgba(colours.surface, 0.85)
-    canvas.text(f"{wrap(main.title, 200)}{about}", x=0, xanchor="left", color=colours.text, **place)
+    canvas.text(title, x=0, xanchor="left", align="left", color=colours.text, **place)
     colour = colours.text if answered else colours.muted
     canvas.text(f"<b>{answer}</b>", x=1, xanchor="right", color=colour, **place)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
 
 from core import wording
-from core.figures.style import Canvas, Theme, escape, explain
+from core.figures.style import Canvas, Theme, explain, wrap
 from core.figures.timeline import time_axis
 from core.types import Analysis, Score
 
-_LANE_PX, _GAP_PX = 92, 34
+_LANE_PX, _GAP_PX = 92, 38
+_LINE_CHARS, _TITLE_CHARS = 44, 74  # two lines on a phone
 _APART_S = 0.5  # between frames from which on they belong to different windows
 
 Gapped: TypeAlias = list[float | None]
@@ -24,7 +26,7 @@ def attention(analysis: Analysis, *, theme: Theme = "light") -> go.Figure:
     scores = [s for s in _driver_first(analysis) if s.attention is not None and s.attention.t_s]
     if not scores:
         return explain("No model of this preset says which frames it attended to.", theme)
-    canvas = _lanes(theme, scores)
+    canvas = _lanes(theme, scores, 30)
     for row, score in enumerate(scores):
         _attended(canvas, score, row)
     _clock(canvas, analysis)
@@ -37,7 +39,7 @@ def heads(analysis: Analysis, *, theme: Theme = "light") -> go.Figure:
     scores = [s for s in _driver_first(analysis) if s.heads]
     if not scores:
         return explain("No model of this preset has more than one head.", theme)
-    canvas = _lanes(theme, scores)
+    canvas = _lanes(theme, scores, 62)
     for row, score in enumerate(scores):
         _said(canvas, analysis, score, row)
     below = {"orientation": "h", "x": 0.5, "xanchor": "center", "yref": "container", "y": 0, "yanchor": "bottom"}
@@ -58,19 +60,19 @@ def _driver_first(analysis: Analysis) -> list[Score]:
     return sorted(analysis.scores, key=lambda s: s.track_id not in (analysis.verdict.track_id, None))
 
 
-def _lanes(theme: Theme, scores: Sequence[Score]) -> Canvas:
+def _lanes(theme: Theme, scores: Sequence[Score], below_px: int) -> Canvas:
     rows = len(scores)
     total = rows * _LANE_PX + (rows - 1) * _GAP_PX
-    canvas = Canvas(theme, 96 + total, margin=(40, 10, 34, 62))
+    canvas = Canvas(theme, _GAP_PX + total + below_px, margin=(40, 10, _GAP_PX, below_px))
     canvas.layout |= {"hovermode": "closest", "clickmode": "event"}
     for row, score in enumerate(scores):
         top = 1.0 - row * (_LANE_PX + _GAP_PX) / total
         domain = [max(0.0, top - _LANE_PX / total), top]
         canvas.axis(_axis(row, "yaxis"), domain=domain, rangemode="tozero", nticks=4, anchor="x", automargin=False)
-        name = score.title if len(score.title) <= 40 else f"{score.title[:39]}…"
         place = {"x": 0, "xref": "paper", "xanchor": "left", "y": top, "yref": "paper", "yanchor": "bottom"}
-        text = f"<b>{wording.person(score.track_id)}</b> · {escape(name)}"
-        canvas.text(text, size=12, color=canvas.colours.text, yshift=3, **place)
+        who, title = wording.person(score.track_id), textwrap.shorten(score.title, _TITLE_CHARS, placeholder=" …")
+        text = wrap(f"{who} · {title}", _LINE_CHARS).replace(who, f"<b>{who}</b>", 1)
+        canvas.text(text, size=12, color=canvas.colours.text, align="left", yshift=3, **place)
     return canvas
 
 

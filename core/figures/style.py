@@ -93,14 +93,10 @@ def rgba(colour: str, alpha: float) -> str:
     return f"rgba({r},{g},{b},{alpha:g})"
 
 
-def escape(text: str) -> str:
-    """Text in which Plotly finds no markup."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def wrap(text: str, width: int) -> str:
     """Break text into lines for Plotly, which has no wrapping of its own, with markup taken out."""
-    return "<br>".join(textwrap.wrap(escape(text), width)) or ""
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "<br>".join(textwrap.wrap(plain, width)) or ""
 
 
 @dataclass(slots=True)

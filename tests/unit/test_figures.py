@@ -89,6 +89,20 @@ def test_consensus_colours_follow_the_thresholds():
     assert list(_trace(figures.consensus_bars(strict), "P(fake)").marker.color) == [palette.fake, palette.uncertain]
 
 
+def test_a_long_title_leaves_room_for_the_answer_beside_it():
+    analysis = analyses.picture()
+    long = replace(
+        analysis, scores=(analyses.score("net-a", 0.5, 1, title="Face over time (two nets and attention) & more"),)
+    )
+    fig = figures.consensus_bars(long)
+    title = next(a for a in fig.layout.annotations if a.text.startswith("Face"))
+    assert title.text == "Face over time (two nets and<br>attention) &amp; more"
+    assert fig.layout.height > figures.consensus_bars(analysis).layout.height
+    bars, px = _trace(fig, "P(fake)"), fig.layout.height - fig.layout.margin.t - fig.layout.margin.b
+    low, high = sorted(fig.layout.yaxis.range)
+    assert 20 < bars.width * px / (high - low) < 24, "bars keep their height in pixels"
+
+
 def test_consensus_does_not_run_markup_of_a_title():
     analysis = analyses.picture()
     nasty = replace(analysis, scores=(analyses.score("net-a", 0.5, 1, title="<b>x</b>"),))

@@ -34,6 +34,15 @@ def test_attention_is_on_the_clock_of_the_timeline_with_the_driver_first() -> No
     assert [shape.y0 for shape in fig.layout.shapes] == [1, 1]
 
 
+def test_a_long_name_goes_onto_a_second_line_and_runs_no_markup() -> None:
+    made = analyses.clip()
+    seen = Attention(TIMES, WEIGHTS)
+    row = analyses.score("clip-net", 0.9, 2, title="<i>Face</i> over time (two networks and attention)", attention=seen)
+    (lane,) = figures.attention(replace(made, scores=(row,))).layout.annotations
+    assert lane.text.startswith("<b>Person 2</b> · &lt;i&gt;Face")
+    assert lane.text.count("<br>") == 1
+
+
 def test_heads_stand_beside_what_came_of_them() -> None:
     fig = figures.heads(_analysis())
     names = [trace.name for trace in fig.data if trace.yaxis == "y"]
