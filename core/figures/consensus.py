@@ -14,8 +14,8 @@ from core.figures.style import Canvas, Theme, explain, label_at, rgba, wrap
 from core.types import Analysis, Score, Status, Thresholds
 
 _BAR_PX, _LINE_PX, _APART_PX = 22, 17, 23
-_TITLE_CHARS = 34
-"""A line of a title that leaves room for the answer beside it on a phone."""
+_BESIDE_NUMBER, _BESIDE_WORDS = 34, 26
+"""Letters in a line of a title that leave room for the answer beside it on a phone."""
 _REASON_CHARS = 50
 
 
@@ -132,7 +132,7 @@ def _others(canvas: Canvas, rows: Sequence[_Row]) -> None:
 
 def _title(row: _Row) -> str:
     about = f" · {wording.person(row.main.track_id)}" if row.main.track_id is not None and row.others else ""
-    return wrap(f"{row.main.title}{about}", _TITLE_CHARS)
+    return wrap(f"{row.main.title}{about}", _BESIDE_WORDS if row.main.p_fake is None else _BESIDE_NUMBER)
 
 
 def _name(canvas: Canvas, row: _Row, title: str, bar: float) -> None:
