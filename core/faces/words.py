@@ -17,6 +17,7 @@ MEANINGS = (
     ("Tremor", "how far the landmarks leave an even motion, in distances between the eyes"),
     ("Unrest", "how little a motion network thinks that this moves like a filmed face; not calibrated"),
 )  # fmt: skip
+ATTENTION = "How much each frame counted for a model that looks at the whole clip; the dotted line is an even share."
 HEAD = ("Person", "Frames", "Explained", "Repeated", "Tremor", "Unrest", "Most unrest")
 
 

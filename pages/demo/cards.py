@@ -179,17 +179,23 @@ def motion(analysis: Analysis) -> str:
     if not analysis.motion:
         return ""
     said = "".join(f"<li>{escape(line)}</li>" for line in face_words.told(analysis))
-    head = "".join(f"<th>{escape(name)}</th>" for name in face_words.HEAD)
+    head = "".join(f"<th scope=col>{escape(name)}</th>" for name in face_words.HEAD)
     rows = "".join(
         f"<tr><th scope=row>{escape(row[0])}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>"
         for row in face_words.rows(analysis)
     )
     means = "".join(f"<li><strong>{name}</strong>: {escape(text)}</li>" for name, text in face_words.MEANINGS)
     return (
-        f'<div class="um-explain"><p>{escape(face_words.BESIDE)}</p><ul>{said}</ul><div class="um-scroll">'
+        f'<div class="um-explain"><p>{escape(face_words.BESIDE)}</p><ul>{said}</ul>'
+        '<div class="um-scroll" tabindex="0" role="region" aria-label="How the faces move">'
         f'<table class="um-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
         f"<details><summary>What these facts are</summary><ul>{means}</ul></details></div>"
     )
+
+
+def attention() -> str:
+    """How to read the course of attention."""
+    return f'<p class="um-faint">{escape(face_words.ATTENTION)} Click a point to see that frame.</p>'
 
 
 def facts(analysis: Analysis) -> str:

@@ -91,7 +91,7 @@ def place_intake(settings: Settings, tries: Sequence[Example]) -> Intake:
 
 def _place_address(settings: Settings) -> tuple[gr.Textbox, gr.Button]:
     """The field for the address of a file, only where the server reads addresses."""
-    with gr.Row(visible=settings.fetch.enabled, elem_id="um-address", equal_height=True):
+    with gr.Row(visible=settings.fetch.enabled, elem_id="um-address"):
         address = gr.Textbox(
             label="or the address of a file",
             placeholder="https://…",

@@ -25,7 +25,8 @@ VIEW = ("verdict", "scale", "details", "consensus", "timeline")
 
 _FILLED = (
     "column", *VIEW, "lines", "fake", "real", "over_time", "moment", "frames", "frame", "heat", "people", "moves",
-    "motion", "attention", "voice", "sound", "sound_said", "lips", "sync", "strip", "sync_words", "facts",
+    "motion", "attention_said", "attention", "voice", "sound", "sound_said", "lips", "sync", "strip", "sync_words",
+    "facts",
 )  # fmt: skip
 
 
@@ -51,6 +52,7 @@ class Result:
     people: gr.HTML
     moves: gr.Column
     motion: gr.HTML
+    attention_said: gr.HTML
     attention: gr.HTML
     voice: gr.Column
     sound: gr.HTML
@@ -98,6 +100,7 @@ def place_result() -> Result:
                 heat = gr.Checkbox(False, label="Show where the model looks", elem_id="um-heat")
         with _panel("How the faces move") as moves:
             motion = gr.HTML(apply_default_css=False)
+            attention_said = gr.HTML(apply_default_css=False)
             attention = chart("um-attention", clickable=True)
         with _panel("Sound") as voice:
             sound_said = gr.HTML(apply_default_css=False)
@@ -124,8 +127,8 @@ def place_result() -> Result:
             )
     return Result(
         column, verdict, scale, details, lines, fake, real, reset, consensus, over_time, timeline, moment,
-        frames, frame, heat, people, moves, motion, attention, voice, sound, sound_said, lips, sync, strip,
-        sync_words, facts, downloads, saver,
+        frames, frame, heat, people, moves, motion, attention_said, attention, voice, sound, sound_said, lips,
+        sync, strip, sync_words, facts, downloads, saver,
     )  # fmt: skip
 
 
@@ -179,8 +182,9 @@ def filled(shown: Shown | None, settings: Settings) -> list[Any]:
         frame_or_reason(shown, moment, settings) if analysis.frames else "",
         gr.update(value=False, visible=bool(frame_detectors(analysis))),
         gr.update(value=cards.people(analysis), visible=len(analysis.people) > 1),
-        gr.update(visible=bool(analysis.motion)),
+        gr.update(visible=bool(analysis.motion) or _has_attention(analysis)),
         cards.motion(analysis),
+        cards.attention() if _has_attention(analysis) else "",
         drawn(figures.attention(analysis), " ".join(face_words.told(analysis))) if _has_attention(analysis) else "",
         gr.update(visible=analysis.sound is not None),
         drawn(figures.sound_over_time(analysis), " ".join(sound_words.told(analysis))) if analysis.sound else "",

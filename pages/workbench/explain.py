@@ -13,6 +13,7 @@ from core.explain.aids import AIDS, NO_SCORE, Aid
 from core.explain.choices import frame_detectors, sound_detectors
 from core.explain.methods import METHODS, Method
 from core.explain.overlay import OPACITY, overlay
+from core.faces import words as face_words
 from core.figures import attention, heads, sound_heat
 from core.types import RGB, Analysis, MediaKind
 from pages import engine
@@ -55,6 +56,8 @@ def _over_time(analysis: Analysis, key: str) -> None:
             st.markdown("### Which frames counted" if draw is attention else "### Head by head")
             st.plotly_chart(draw(analysis, theme=theme()), theme=None, config={"displayModeBar": False},
                             key=f"{draw.__name__}-{key}", alt=" ".join(said))  # fmt: skip
+            if draw is attention:
+                st.caption(face_words.ATTENTION)
             st.markdown(bullets(said))
 
 

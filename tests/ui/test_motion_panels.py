@@ -64,6 +64,7 @@ def test_the_demo_shows_the_panel_only_where_there_is_motion(moving, tmp_path) -
     settings = build_settings(data_dir=tmp_path)
     for analysis, there in ((moving, True), (clip(), False)):
         values = filled(Shown(analysis, tmp_path / "gone.mp4"), settings)
+        assert (cards.attention() in values) is there
         at = values.index(cards.motion(moving) if there else "", 5)
         assert values[at - 1]["visible"] is there
 
