@@ -118,10 +118,11 @@ def play_through(
     times = shown_times(analysis, track_id)
     if len(times) < 2:
         return
+    st.markdown("### Through the clip")
     place = st.empty()
     if st.session_state.get(_KEPT, ("", ()))[0] != key:
         with place.container():
-            st.caption(f"Through the clip: the model is asked about {len(times)} frames, which takes some seconds.")
+            st.caption(f"The model is asked about {len(times)} frames, which takes some seconds.")
             if not st.button("Play with the heat map", key=f"play-{key}", icon=":material/play_circle:"):
                 return
         st.session_state[_KEPT] = (key, _stills(analysis, track_id, times, ask, place))

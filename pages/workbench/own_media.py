@@ -45,6 +45,11 @@ def _add(start: Callable[[str, Sequence[str]], object]) -> None:
     if not given["folder"]:
         raise ConfigError("The folder to add is missing.", hint="Give the path of a folder on this machine.")
     root = data_root(st.session_state.get("tune-data"))
+    if not root.is_dir():
+        raise ConfigError(
+            f"There is no folder {root.resolve()} with the training's media.",
+            hint="Name it above, or make it: an empty folder will do.",
+        )
     split = cast(Split, given["split"])
     said = Labelled(
         Path(given["folder"]), given["label"] == "fake", given["source"], given["licence"], given["identity"],

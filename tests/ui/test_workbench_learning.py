@@ -161,21 +161,26 @@ def test_labels_can_be_taken_away_as_csv(tmp_path) -> None:
 def test_media_of_one_s_own_are_refused_at_once_or_taken_in_as_a_task(tmp_path, monkeypatch) -> None:
     started = []
     monkeypatch.setattr(tasks.Tasks, "start", lambda self, title, arguments: started.append((title, arguments)))
-    (tmp_path / "training").mkdir()
     at = draw(learning_page)
+
+    def answer() -> str:
+        next(b for b in at.button if b.label == "Add the folder").click().run()
+        return texts(at).replace("\\", "")
+
+    assert "The folder to add is missing" in answer()
     at.text_input(key="tune-data").input(str(tmp_path / "training"))
     at.text_input(key="own-folder").input(str(tmp_path / "gone"))
     at.text_input(key="own-source").input("own-phone")
     at.text_input(key="own-licence").input("my own")
-    submit = next(b for b in at.button if b.label == "Add the folder")
-    submit.click().run()
-    assert "There is no folder" in texts(at).replace("\\", "")
+    assert "an empty folder will do" in answer()
+    (tmp_path / "training").mkdir()
+    assert f"There is no folder {tmp_path / 'gone'}" in answer()
     assert started == []
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "a.png").write_bytes(b"x")
     at.text_input(key="own-folder").input(str(mine))
-    next(b for b in at.button if b.label == "Add the folder").click().run()
+    answer()
     ((title, arguments),) = started
     assert title == "Add mine"
     assert arguments[:3] == ["data", "add", str(mine)]
