@@ -124,7 +124,8 @@ class _Mixer:
             for pcm in _drained(self._resampler, None):
                 self._keep(pcm)
         joined = np.concatenate(self._parts) if self._parts else np.zeros(0, np.float32)
-        return np.clip(np.nan_to_num(joined, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
+        np.nan_to_num(joined, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
+        return np.clip(joined, -1.0, 1.0, out=joined)
 
     def _fill(self, seconds: float) -> None:
         self.gap_s += seconds

@@ -19,7 +19,7 @@ from core.types import AudioClip, FaceTrack, MediaKind, Status
 
 LEAST_S = 1.0
 MOST_WINDOWS = 160
-_BATCH = 8
+_BATCH = 4
 
 
 def ask(card: Card, weights: Path, material: Material, tracks: Sequence[FaceTrack], context: Context) -> list[Answer]:
