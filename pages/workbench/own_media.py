@@ -12,7 +12,7 @@ from core.commands.common import data_root
 from core.errors import ConfigError
 from core.training.data.adding import Labelled, check
 from core.training.data.manifest import Split
-from pages.workbench.common import action
+from pages.workbench.common import guarded
 
 _SPLITS = {"train": "Training (real only)", "calib": "Calibration", "test": "Measuring"}
 
@@ -29,7 +29,9 @@ def own_media(start: Callable[[str, Sequence[str]], object]) -> None:
             st.text_input("Person", key="own-identity", help="Who all of them show. Empty: the names of files tell.")
             st.text_input("Method", key="own-method", help="How fakes were made. Empty for real ones.")
         st.text_input("Licence", key="own-licence", help="Licence or permission under which they are used.")
-        st.form_submit_button("Add the folder", on_click=_add, args=(start,))
+        if st.form_submit_button("Add the folder"):
+            with guarded():  # told here: the head of the page is out of sight on a phone
+                _add(start)
     st.caption(
         "Files are copied into the data folder named above and listed in its manifest.csv. A file counts once, with "
         "one label and one split, and no person may be in two splits. Detectors learn from real media and fakes made "
@@ -37,7 +39,6 @@ def own_media(start: Callable[[str, Sequence[str]], object]) -> None:
     )
 
 
-@action
 def _add(start: Callable[[str, Sequence[str]], object]) -> None:
     """Refuse at once what cannot be; the copying and hashing is a task."""
     given = {name: str(st.session_state.get(f"own-{name}") or "").strip() for name in
