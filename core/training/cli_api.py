@@ -107,6 +107,7 @@ def data_report(data: Path, *, json_file: Path | None = None) -> tuple[str, bool
 def compare(config_paths: Sequence[Path], *, ensemble: str, html: Path | None = None) -> str:
     """Compare measured detectors with each other and with a preset; writes ``docs/measured/README.md`` and the tables
     in README.md and docs/detectors.md. Of the preset, the members that look at faces are fused. Returns the table."""
+    from core.fusion.fits import read_fit
     from core.training.compare import compare as beside
     from core.training.compare import put_between
     from core.training.evaluate import DOCS
@@ -116,7 +117,8 @@ def compare(config_paths: Sequence[Path], *, ensemble: str, html: Path | None = 
     ids = [config_id(path) for path in config_paths]
     preset = registry.ensemble(ensemble)
     faces = [m.detector for m in preset.members if registry.card(m.detector).modality is Modality.IMAGE]
-    found = beside(ids, restricted(preset, faces), DOCS, command=_command("compare", config_paths))
+    command = _command("compare", config_paths)
+    found = beside(ids, restricted(preset, faces), faces, DOCS, command=command, fit=read_fit(preset))
     (DOCS / "README.md").write_text(found.page, encoding="utf-8")
     for document in (ROOT / "README.md", ROOT / "docs" / "detectors.md"):
         put_between(document, found.summary)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.errors import ConfigError, NotFoundError
+from core.fusion.fits import FusionFit
 from core.registry import Ensemble
 from core.training.fused import fused, fused_all
 from core.training.results import Measured, Pair, Result, comparisons, from_facts, measures
@@ -98,24 +99,26 @@ def _leave_one_out(path: Path) -> Measured | None:
     return None if facts is None else Measured("AUC", facts["value"], facts["low"], facts["high"], facts["n"], "mean")
 
 
-def ensemble_entry(preset: Ensemble, entries: Mapping[str, Entry]) -> Entry:
-    """The preset's answers on the files that its members answered.
+def ensemble_entry(
+    preset: Ensemble, asked: Sequence[str], entries: Mapping[str, Entry], fit: FusionFit | None = None
+) -> Entry:
+    """The preset's answers on the files that its members ``asked`` answered, put together by ``fit`` if it has one.
 
     Raises:
         NotFoundError: a member was not measured.
     """
-    missing = [m.detector for m in preset.members if m.detector not in entries]
+    missing = [name for name in asked if name not in entries]
     if missing:
         raise NotFoundError(
             f"{', '.join(missing)} of the preset '{preset.id}' has no figures to compare.",
             hint="Measure it first: python -m core.cli evaluate CONFIG.",
         )
-    members = [entries[m.detector] for m in preset.members]
+    members = [entries[name] for name in asked]
     return Entry(
         id=preset.id,
         title=preset.title,
-        files=_fused_files(preset, members),
-        held=_fused_held(preset, members),
+        files=_fused_files(preset, members, fit),
+        held=_fused_held(preset, members, fit),
         parameters=_sum([m.parameters for m in members]),
         size_bytes=_sum([m.size_bytes for m in members]),
         members=tuple(m.id for m in members),
@@ -127,10 +130,10 @@ def _sum(values: Sequence[int | None]) -> int | None:
     return sum(known) if len(known) == len(values) else None
 
 
-def _fused_files(preset: Ensemble, members: Sequence[Entry]) -> Result:
+def _fused_files(preset: Ensemble, members: Sequence[Entry], fit: FusionFit | None) -> Result:
     answers = [dict(zip(m.files.files, m.files.p.tolist(), strict=True)) for m in members]
     of = {sha: (m.files, i) for m in members for i, sha in enumerate(m.files.files)}
-    found = {sha: fused(preset, {m.id: a.get(sha) for m, a in zip(members, answers, strict=True)}) for sha in of}
+    found = {sha: fused(preset, {m.id: a.get(sha) for m, a in zip(members, answers, strict=True)}, fit) for sha in of}
     kept = {sha: p for sha, p in found.items() if p is not None}
     slices = {
         kind: tuple(of[sha][0].slices[kind][of[sha][1]] for sha in kept)
@@ -150,13 +153,13 @@ def _fused_files(preset: Ensemble, members: Sequence[Entry]) -> Result:
     )
 
 
-def _fused_held(preset: Ensemble, members: Sequence[Entry]) -> HeldOut | None:
+def _fused_held(preset: Ensemble, members: Sequence[Entry], fit: FusionFit | None) -> HeldOut | None:
     """None where the members did not look at the same pictures (another split)."""
     held = [m.held for m in members if m.held is not None]
     if len(held) < len(members) or len({h.identities for h in held}) > 1:
         return None
     common = sorted(set.intersection(*(set(h.p) for h in held)))
-    p = {m: fused_all(preset, {e.id: h.p[m].tolist() for e, h in zip(members, held, strict=True)}) for m in common}
+    p = {m: fused_all(preset, {e.id: h.p[m].tolist() for e, h in zip(members, held, strict=True)}, fit) for m in common}
     seen = sorted(set.intersection(*(set(h.seen) for h in held)) & set(common))
     return HeldOut(held[0].identities, tuple(seen), p)
 
@@ -342,15 +345,23 @@ class Comparison:
     results: tuple[Result, ...]
 
 
-def compare(detectors: Sequence[str], preset: Ensemble, docs: Path, *, command: str) -> Comparison:
-    """Compare measured ``detectors`` and ``preset``, whose members are read too.
+def compare(
+    detectors: Sequence[str],
+    preset: Ensemble,
+    asked: Sequence[str],
+    docs: Path,
+    *,
+    command: str,
+    fit: FusionFit | None = None,
+) -> Comparison:
+    """Compare measured ``detectors`` and ``preset``, of which the members ``asked`` are read too.
 
     Raises:
-        NotFoundError: none of the detectors, or not all of the preset's members, were measured.
+        NotFoundError: none of the detectors, or not all of the members asked, were measured.
     """
-    wanted = list(dict.fromkeys([*detectors, *(m.detector for m in preset.members)]))
+    wanted = list(dict.fromkeys([*detectors, *asked]))
     entries = {name: entry for name in wanted if (entry := read_entry(name, docs)) is not None}
-    together = ensemble_entry(preset, entries)
+    together = ensemble_entry(preset, asked, entries, fit)
     rows = [together, *entries.values()]
     summary = table(rows, preset.limits.fake, command)
     unmeasured = [name for name in wanted if name not in entries]

@@ -9,38 +9,43 @@ import numpy.typing as npt
 
 from core.errors import ConfigError
 from core.fusion.combine import EvidenceRule, fuse_person
+from core.fusion.fits import FusionFit
 from core.registry import Ensemble
 from core.types import Modality, Score, Status
 
 _ENOUGH = EvidenceRule(min_frames=1, sampled=1)
 
 
-def fused(preset: Ensemble, answers: Mapping[str, float | None]) -> float | None:
+def fused(preset: Ensemble, answers: Mapping[str, float | None], fit: FusionFit | None = None) -> float | None:
     """P(fake) of ``preset`` from its members' calibrated P(fake); None where too few of them answered.
 
     Args:
         answers: by detector id; None where a member did not answer, members not named did not run.
+        fit: of the preset; None takes the weighted mean.
     """
     scores = [_score(m.detector, answers[m.detector]) for m in preset.members if m.detector in answers]
-    return fuse_person(None, scores, (), preset, _ENOUGH).p_fake
+    return fuse_person(None, scores, (), preset, _ENOUGH, fit=fit).p_fake
 
 
 def restricted(preset: Ensemble, detectors: Collection[str]) -> Ensemble:
-    """``preset`` with those of its members alone, say the ones that look at faces.
+    """``preset`` as it is asked about what those of its members alone can judge, say faces: no more of them are needed
+    than there are.
 
     Raises:
         ConfigError: none of them is a member.
     """
-    members = tuple(m for m in preset.members if m.detector in detectors)
-    if not members:
+    count = sum(m.detector in detectors for m in preset.members)
+    if not count:
         raise ConfigError(f"No member of '{preset.id}' looks at pictures.", hint="Name another preset.")
-    return preset.model_copy(update={"members": members, "min_members": min(preset.min_members, len(members))})
+    return preset.model_copy(update={"min_members": min(preset.min_members, count)})
 
 
-def fused_all(preset: Ensemble, answers: Mapping[str, Sequence[float]]) -> npt.NDArray[np.float64]:
-    """The same for N items that all members answered: float64[N]."""
+def fused_all(
+    preset: Ensemble, answers: Mapping[str, Sequence[float]], fit: FusionFit | None = None
+) -> npt.NDArray[np.float64]:
+    """The same for N items that all members named answered: float64[N]."""
     rows = zip(*answers.values(), strict=True)
-    found = [fused(preset, dict(zip(answers, row, strict=True))) for row in rows]
+    found = [fused(preset, dict(zip(answers, row, strict=True)), fit) for row in rows]
     if any(p is None for p in found):
         raise ValueError(f"{preset.id} needs more members than {', '.join(answers)}")
     return np.array(found, dtype=np.float64)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import yaml
 
 from core.detectors.base import load_detector
-from core.errors import NotFoundError
+from core.errors import ConfigError, NotFoundError
 from core.fusion.calibration import calibrated
 from core.registry import Card, Ensemble, ThresholdFit
 from core.settings import CONFIGS, SHIPPED_WEIGHTS
@@ -140,7 +140,15 @@ def answers(cards: Sequence[Card], sets: Mapping[str, ValidationSet], weights: P
 
 
 def fit(preset: Ensemble, data: Path, store: Path, *, false_alarms: float, alpha: float) -> tuple[Band, ThresholdFit]:
-    """Thresholds of ``preset`` and what they were fitted on."""
+    """Thresholds of ``preset`` and what they were fitted on.
+
+    Raises:
+        ConfigError: the preset has a fitted fusion, or no member looks at pictures.
+    """
+    if preset.fusion != "weighted_mean":
+        raise ConfigError(
+            f"The thresholds of '{preset.id}' are fitted with its fusion.", hint=f"python -m core.cli fuse {preset.id}"
+        )
     cards = frame_members(preset)
     preset = restricted(preset, [card.id for card in cards])
     configs = [training_config(card.id) for card in cards]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from core.errors import ConfigError, NotFoundError
+from core.fusion.fits import seal
 from core.registry import Ensemble
 from core.settings import ROOT
 from core.training import cli_api, compare, metrics
@@ -79,6 +80,25 @@ def docs(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_who_cannot_look_at_pictures_is_missing_from_a_fitted_sum() -> None:
+    three = preset("a", "b", "voice").model_copy(update={"fusion": "logistic"})
+    rule = {
+        "kind": "logistic",
+        "features": ("a", "b", "voice"),
+        "coefficients": (1.0, 0.5, 2.0),
+        "mean": (0.0,) * 3,
+        "deviation": (1.0,) * 3,
+        "presence": dict.fromkeys(("a", "b", "voice"), 0.0),
+        "intercept": 0.0,
+        "temperature": 1.0,
+    }
+    asked = {name: {"weights_sha256": None, "calibration": None} for name in ("a", "b", "voice")}
+    known = {"preset": "both", "rule": rule, "detectors": asked, "n_real": 60, "n_fake": 60, "people": 9, "ece": 0.03}
+    fit = seal(known | {"scores_sha256": "ab" * 32})
+    odds = np.log(0.8 / 0.2) + 0.5 * np.log(0.6 / 0.4)
+    np.testing.assert_allclose(fused_all(three, {"a": [0.8], "b": [0.6]}, fit), 1 / (1 + np.exp(-odds)), rtol=1e-4)
+
+
 def test_the_ensemble_answers_as_the_workbench_fuses() -> None:
     both = preset("a", "b")
     assert fused(both, {"a": 0.2, "b": None}) == pytest.approx(0.2), "who did not answer does not vote"
@@ -92,7 +112,7 @@ def test_the_ensemble_answers_as_the_workbench_fuses() -> None:
 
 
 def test_a_line_for_each_detector_and_the_ensemble(docs: Path) -> None:
-    found = compare.compare(["a", "b"], preset("a", "b"), docs, command="the command")
+    found = compare.compare(["a", "b"], preset("a", "b"), ["a", "b"], docs, command="the command")
     lines = found.summary.splitlines()
     assert [line.split(" | ")[0] for line in lines[2:5]] == ["| preset `both` (a, b)", "| `a` A", "| `b` B"]
     cells = lines[3].strip("| ").split(" | ")
@@ -110,7 +130,7 @@ def test_a_line_for_each_detector_and_the_ensemble(docs: Path) -> None:
 def test_the_ensemble_is_measured_on_files_that_a_member_answered(docs: Path) -> None:
     a, b = (compare.read_entry(name, docs) for name in "ab")
     assert a is not None and b is not None
-    both = compare.ensemble_entry(preset("a", "b"), {"a": a, "b": b})
+    both = compare.ensemble_entry(preset("a", "b"), ["a", "b"], {"a": a, "b": b})
     assert len(both.files.files) == N
     place = both.files.files.index("0" * 64)
     assert both.files.p[place] == a.files.p[0], "the other member found no face there"
@@ -124,7 +144,7 @@ def test_people_of_another_split_are_not_fused(docs: Path) -> None:
     (docs / "b.json").write_text(json.dumps(facts("b", 1, people=6)))
     a, b = (compare.read_entry(name, docs) for name in "ab")
     assert a is not None and b is not None
-    assert compare.ensemble_entry(preset("a", "b"), {"a": a, "b": b}).held is None
+    assert compare.ensemble_entry(preset("a", "b"), ["a", "b"], {"a": a, "b": b}).held is None
     assert "–" in compare._diversity([a, b])
 
 
@@ -140,7 +160,7 @@ def test_errors_that_are_alike_correlate(docs: Path) -> None:
 
 def test_the_page_compares_pairs_and_names_what_was_not_measured(docs: Path) -> None:
     (docs / "voice.json").write_text(json.dumps({"detector": "voice", "figures": []}))
-    text = compare.compare(["a", "b", "c", "voice"], preset("a"), docs, command="x").page
+    text = compare.compare(["a", "b", "c", "voice"], preset("a"), ["a"], docs, command="x").page
     assert "[a](a.md), [b](b.md)" in text
     assert "because no scores of faces are kept for them: c, voice." in text
     assert "| a − b | clips |" in text and "| a − b | pictures |" in text
@@ -149,7 +169,7 @@ def test_the_page_compares_pairs_and_names_what_was_not_measured(docs: Path) -> 
 
 def test_what_was_never_measured(docs: Path) -> None:
     with pytest.raises(NotFoundError, match="c of the preset"):
-        compare.compare(["a"], preset("a", "c"), docs, command="x")
+        compare.compare(["a"], preset("a", "c"), ["a", "c"], docs, command="x")
     (docs / "b.json").write_text("{")
     with pytest.raises(ConfigError, match="not readable JSON"):
         compare.read_entry("b", docs)

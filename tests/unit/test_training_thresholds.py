@@ -159,11 +159,11 @@ def test_members_without_pictures_are_left_out(monkeypatch: pytest.MonkeyPatch, 
     preset = Ensemble.model_validate(preset_facts())
     assert [c.id for c in thresholds.frame_members(preset)] == ["b"]
     strict = preset.model_copy(update={"min_members": 2})
-    assert [m.detector for m in restricted(strict, ["b"]).members] == ["b"] and restricted(
-        strict, ["b"]
-    ).min_members == 1
+    assert restricted(strict, ["b"]).min_members == 1 and restricted(strict, ["a", "b"]).min_members == 2
     with pytest.raises(ConfigError, match="looks at pictures"):
         restricted(preset, [])
+    with pytest.raises(ConfigError, match="fitted with its fusion"):
+        thresholds.fit(preset.model_copy(update={"fusion": "gate"}), tmp_path, tmp_path, false_alarms=0.01, alpha=0.05)
     with pytest.raises(NotFoundError, match="no training configuration for 'a'"):
         thresholds.training_config("a", tmp_path)
 
