@@ -107,7 +107,7 @@ def test_a_job_takes_an_address_as_well(http, site, service):
         ("http://10.0.0.1/a.png", 403, "private network"),
         ("http://[::1]/a.png", 403, "private network"),
         ("ftp://example.org/a.png", 403, "kind 'ftp'"),
-        ("no address", 403, "kind '?'"),
+        ("no address", 415, "no address"),
     ],
 )
 def test_what_is_refused_says_why_and_leaves_nothing_behind(http, site, service, path, status, says):
