@@ -261,11 +261,14 @@ def test_an_overlay_leaves_cold_places_alone() -> None:
         overlay(rgb, heat[:4], 0.5)
 
 
-@pytest.mark.parametrize(("detector", "method"), [("face-lite", "layercam"), ("face-patch", "gradcam")])
-def test_the_shipped_detector_shows_a_coarse_patch(detector: str, method: Method) -> None:
+@pytest.mark.parametrize(
+    ("detector", "block", "method"),
+    [("face-lite", 3, "layercam"), ("face-vit", 3, "layercam"), ("face-patch", 2, "gradcam")],
+)
+def test_the_shipped_detector_shows_a_coarse_patch(detector: str, block: int, method: Method) -> None:
     """Blocks of pixels, a quarter of the face across, at four places of two faces."""
     card, weights = as_found(registry.card(detector), build_settings())
-    found = look(Explainer(card, weights, "cpu"), card, {"face-lite": 3, "face-patch": 2}[detector], (method,))
+    found = look(Explainer(card, weights, "cpu"), card, block, (method,))
     assert min(found.rises) > 0
     assert float(np.median(found.ratios[method])) >= 3.0 and sum(r >= 3.0 for r in found.ratios[method]) >= 6
 
@@ -276,7 +279,7 @@ def test_a_frame_is_explained_in_place(samples: Any, tmp_path: Path) -> None:
     settings = build_settings(data_dir=tmp_path, cache={"enabled": False})
     path = samples("portrait", "p.png")
     analysis = analyse(path, settings)
-    assert list(frame_detectors(analysis)) == ["face-lite"] and sound_detectors(analysis) == {}
+    assert list(frame_detectors(analysis)) == ["face-lite", "face-vit"] and sound_detectors(analysis) == {}
     found = explain_frame(analysis, path, 3.0, None, "face-lite", None, settings)
     assert found.method == "layercam" and set(found.methods) == set(CAMS) and found.t_s == 0.0
     assert found.heat.shape == found.rgb.shape[:2] and found.crop_heat.shape == found.crop.shape[:2]
