@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.errors import ConfigError
 from core.fusion.doubts import doubts, thin_voice
-from core.fusion.fits import FOLDER, FusionFit, check_members, read_fit
+from core.fusion.fits import FOLDER, FusionFit, changed_members, read_fit
 from core.fusion.rules import Rule, fitted_rule, plain_rule
 from core.fusion.spread import interval
 from core.fusion.votes import Vote, votes_of
@@ -15,6 +15,7 @@ from core.registry import Ensemble
 from core.types import Contribution, FaceTrack, MediaKind, PersonResult, Score, Status, Timeline
 
 NOT_FITTED = "the fusion of this preset is not fitted yet: the figure is the weighted mean of those who answered"
+CHANGED = "the fusion of this preset was fitted before {members} changed: the figure is the weighted mean of those who answered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,13 @@ def fuse_person(
     *,
     track: FaceTrack | None = None,
     fit: FusionFit | None = None,
+    unfitted: str = NOT_FITTED,
 ) -> PersonResult:
     """Fuse what the members say about one person (scores of that track and of the whole medium).
 
     Only scores with status ok vote; fewer than ``preset.min_members`` of them leave the person without a figure. A
-    preset that needs a fit and has none (``fit`` None) is fused by its weighted mean, and says so; members that ``fit``
-    leaves out do not vote.
+    preset that needs a fit and has none (``fit`` None) is fused by its weighted mean, and says so with ``unfitted``;
+    members that ``fit`` leaves out do not vote.
     """
     mine = [s for s in scores if s.track_id in (track_id, None)]
     votes = _voters(votes_of(mine, [t for t in timelines if t.track_id in (track_id, None)]), fit)
@@ -63,7 +65,7 @@ def fuse_person(
         interval=interval(votes, how.p),
         doubts=(*doubts(votes, track), *thin_voice(votes, rule.speech_s)),
         calibration=None if fit is None else fit.name,
-        fusion=_how(preset, fit, mine),
+        fusion=_how(preset, fit, mine, unfitted),
     )
 
 
@@ -76,16 +78,21 @@ def fuse(
 ) -> tuple[PersonResult, ...]:
     """One result a person, and one for the medium as a whole where no person was found but something else voted.
 
-    Where the preset's fit does not hold, nobody gets a figure and everybody the reason.
+    Where the preset's fit is damaged, nobody gets a figure and everybody the reason. Where a member has changed since,
+    say by fine-tuning, the fit is not used and the result says so.
     """
     people: list[FaceTrack | None] = list(tracks) or [None]
     try:
         fit = read_fit(preset, FOLDER)
-        if fit is not None:
-            check_members(preset, fit, scores)
     except ConfigError as error:
         return tuple(PersonResult(t.id if t else None, None, False, str(error)) for t in people)
-    return tuple(fuse_person(t.id if t else None, scores, timelines, preset, rule, track=t, fit=fit) for t in people)
+    unfitted = NOT_FITTED
+    if fit is not None and (changed := changed_members(fit, scores)):
+        fit, unfitted = None, CHANGED.format(members=", ".join(changed))
+    return tuple(
+        fuse_person(t.id if t else None, scores, timelines, preset, rule, track=t, fit=fit, unfitted=unfitted)
+        for t in people
+    )
 
 
 def evidence_rule(kind: MediaKind, min_frames: int, sampled: int, *, speech_s: float | None = None) -> EvidenceRule:
@@ -93,10 +100,10 @@ def evidence_rule(kind: MediaKind, min_frames: int, sampled: int, *, speech_s: f
     return EvidenceRule(1 if kind is MediaKind.IMAGE else min_frames, max(1, sampled), speech_s)
 
 
-def _how(preset: Ensemble, fit: FusionFit | None, scores: Sequence[Score]) -> str:
+def _how(preset: Ensemble, fit: FusionFit | None, scores: Sequence[Score], unfitted: str) -> str:
     """What needs saying about how the figure came about."""
     if fit is None:
-        return NOT_FITTED if preset.fusion != "weighted_mean" else ""
+        return unfitted if preset.fusion != "weighted_mean" else ""
     idle = [s for s in scores if s.status is Status.OK and s.detector in fit.left_out]
     return "; ".join(f"{s.title} has no part in the fusion: {fit.left_out[s.detector]}" for s in idle)
 

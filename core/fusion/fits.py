@@ -1,7 +1,7 @@
 """What the fusion of a preset learned, as a file (``configs/fusion/<preset>.json``) that is checked before it is used.
 
-A fit belongs to the very members that it was made with: other weights, another calibration or other features in
-another order make it void, and a void fit gives no figure rather than a wrong one.
+A fit belongs to the very members that it was made with. Where one has other weights or another calibration it is not
+used; a file that was changed, or holds other features or another order, gives no figure rather than a wrong one.
 """
 
 from __future__ import annotations
@@ -177,18 +177,16 @@ def _agrees(preset: Ensemble, fit: FusionFit) -> None:
             raise _void(preset, "a coefficient turns suspicion round")
 
 
-def check_members(preset: Ensemble, fit: FusionFit, scores: Sequence[Score]) -> None:
-    """Refuse members that are not those of the fit.
-
-    Raises:
-        ConfigError: one that answered has other weights or another calibration.
-    """
+def changed_members(fit: FusionFit, scores: Sequence[Score]) -> list[str]:
+    """Titles of those that answered with other weights, or another calibration, than the fit was made with."""
+    found: dict[str, None] = {}
     for score in scores:
         known = fit.detectors.get(score.detector)
         if score.status is not Status.OK or known is None:
             continue
         if (score.weights_sha256, score.calibration) != (known.weights_sha256, known.calibration):
-            raise _void(preset, f"{score.title} has other weights or another calibration than it was made with")
+            found[score.title] = None
+    return list(found)
 
 
 def fit_identity(preset: Ensemble, folder: Path = FOLDER) -> str | None:

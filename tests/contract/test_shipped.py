@@ -80,7 +80,7 @@ def test_cards_turned_upside_down_turn_the_examples_round(
     """So that the test above would fail if a shipped card were of reversed polarity."""
     turned = {member.detector: _upside_down(card(member.detector)) for member in ensemble("default").members}
     monkeypatch.setattr("core.registry.card", lambda name: turned.get(name) or card(name))
-    monkeypatch.setattr("core.fusion.combine.check_members", lambda *members: None)
+    monkeypatch.setattr("core.fusion.combine.changed_members", lambda *members: [])
     files = {e.path.stem: e.path for e in examples(settings)}
     other = build_settings(data_dir=tmp_path)
     real, fake = (analyse(files[name], other).verdict.p_fake for name in ("portrait", "portrait-self-blended"))

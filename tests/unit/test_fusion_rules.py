@@ -1,4 +1,4 @@
-"""Rules with a fit: what is missing is missing, polarity holds everywhere, and a void fit gives no figure."""
+"""Rules with a fit: what is missing is missing, polarity holds everywhere, and a fit of others is not used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.errors import ConfigError
 from core.fusion import combine
 from core.fusion.combine import NOT_FITTED, EvidenceRule, fuse, fuse_person
 from core.fusion.doubts import doubts, poor_face
-from core.fusion.fits import FusionFit, GateFit, LogisticFit, check_members, fit_path, read_fit, seal, write_fit
+from core.fusion.fits import FusionFit, GateFit, LogisticFit, changed_members, fit_path, read_fit, seal, write_fit
 from core.fusion.rules import Gate, Logistic, WeightedMean, fitted_rule
 from core.fusion.spread import interval, trimmed_mean
 from core.fusion.verdict import decide
@@ -190,16 +190,19 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         logistic(deviation=(1.0, 0.0, 1.0))
 
 
-def test_other_weights_or_another_calibration_void_the_fit(folder: Path) -> None:
+def test_with_other_weights_or_another_calibration_the_fit_is_not_used(folder: Path) -> None:
     write_fit(fit(logistic()), fit_path("t", folder))
     rows = [score("a", 0.9), score("b", 0.8)]
-    assert fuse(rows, [], [], preset(), RULE)[0].p_fake is not None
+    [held] = fuse(rows, [], [], preset(), RULE)
+    assert held.p_fake != pytest.approx(0.85) and held.calibration is not None and held.fusion == ""
     for stale in (replace(rows[0], weights_sha256="b" * 64), replace(rows[0], calibration="another")):
         [found] = fuse([stale, rows[1]], [], [], preset(), RULE)
-        assert found.p_fake is None and "other weights or another calibration" in found.reason
+        assert found.p_fake == pytest.approx(0.85) and found.calibration is None
+        assert "before A changed" in found.fusion
         verdict = decide([found], [stale, rows[1]], LIMITS)
-        assert verdict.label is Label.NOT_APPLICABLE and any("cli fuse t" in r for r in verdict.reasons)
-    check_members(preset(), fit(logistic()), [replace(rows[0], status=Status.ERROR, weights_sha256=None)])
+        assert any("before A changed" in r for r in verdict.reasons)
+    gone = replace(rows[0], status=Status.ERROR, weights_sha256=None)
+    assert changed_members(fit(logistic()), [gone, rows[1]]) == []
 
 
 def test_without_a_fit_the_mean_is_used_and_says_so(folder: Path) -> None:
