@@ -15,7 +15,10 @@ from core.registry import Ensemble
 from core.types import Contribution, FaceTrack, MediaKind, PersonResult, Score, Status, Timeline
 
 NOT_FITTED = "the fusion of this preset is not fitted yet: the figure is the weighted mean of those who answered"
-CHANGED = "the fusion of this preset was fitted before {members} changed: the figure is the weighted mean of those who answered"
+CHANGED = (
+    "the fusion of this preset was fitted before {members} changed: the figure is the weighted mean of those who "
+    "answered"
+)
 
 
 @dataclass(frozen=True, slots=True)

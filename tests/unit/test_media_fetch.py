@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import threading
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -220,7 +222,7 @@ def test_time_is_bounded(server, tmp_path, path):
 def test_what_the_watchdog_broke_off_is_no_whole_file(server, tmp_path, monkeypatch):
     """The connection is shut before the time for a single step is over: the reader sees only an end."""
     monkeypatch.setattr(module, "_STEP_S", 60.0)
-    connect = module._connect
+    connect: Callable[..., http.client.HTTPConnection] = module._connect
     monkeypatch.setattr(module, "_connect", lambda *args: connect(*args[:-1], args[-1] + 60.0))
     with pytest.raises(LimitError, match="too long"):
         fetch(at(server, "/slow-silent"), tmp_path / "x", settings(tmp_path, seconds=0.5), resolve=resolver())
