@@ -27,8 +27,8 @@ def _analyse(page) -> None:
     page.locator("#um-verdict .um-headline").wait_for(timeout=WAIT_MS)
 
 
-def _clip(server) -> Path:
-    return next((server.data_dir / "examples").glob("*/talking-portrait.mp4"))
+def _clip(server, name: str = "talking-portrait") -> Path:
+    return next((server.data_dir / "examples").glob(f"*/{name}.mp4"))
 
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])
@@ -36,7 +36,7 @@ def test_from_upload_to_feedback(demo_server, size):
     with open_page(demo_server.url, size) as (page, watch):
         page.locator("#um-examples button").first.wait_for()
         shoot(page, f"demo-{size}-start")
-        _upload(page, _clip(demo_server))
+        _upload(page, _clip(demo_server, "talking-portrait-blended"))
         page.locator("#um-preview video").wait_for()
         _analyse(page)
         # On a phone the page scrolls to the result by itself.
@@ -65,9 +65,10 @@ def _move_line(page) -> None:
         return  # nothing was judged: there is nothing to read anew
     number = page.locator(".um-number b").inner_text()
     page.locator("#um-lines button").first.click()
-    page.locator("#um-fake input[type=number]").fill("0")
-    page.locator("#um-fake input[type=number]").press("Enter")
-    page.wait_for_function("document.querySelector('#um-verdict .um-headline h2').innerText == 'Looks fake'")
+    for line, word in (("100", "!="), ("0", "==")):
+        page.locator("#um-fake input[type=number]").fill(line)
+        page.locator("#um-fake input[type=number]").press("Enter")
+        page.wait_for_function(f"document.querySelector('#um-verdict .um-headline h2').innerText {word} 'Looks fake'")
     page.locator("#um-real input[type=number]").fill("100")
     page.locator("#um-real input[type=number]").press("Enter")
     page.wait_for_function("document.querySelector('#um-verdict .um-headline h2').innerText != 'Looks fake'")
