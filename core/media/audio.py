@@ -58,11 +58,12 @@ def read_audio(
                 break
         clock_s = origin_s(container)
     pcm = mixer.finish()
+    faults = decoding.faults + mixer.refused
     if not len(pcm):
-        return None, _nothing(ref, decoding.faults)
+        return None, _nothing(ref, faults)
     start_s = mixer.first_s - clock_s if mixer.first_s is not None else info.audio_start_s or 0.0
     clip = AudioClip(pcm, sr_hz, start_s)
-    return clip, _warnings(clip, info, limits, decoding.faults, mixer)
+    return clip, _warnings(clip, info, limits, faults, mixer)
 
 
 def _nothing(ref: MediaRef, faults: int) -> list[str]:
@@ -100,6 +101,7 @@ class _Mixer:
         self.first_s: float | None = None
         self.gap_s = 0.0
         self.full = False
+        self.refused = 0
 
     def add(self, frame: AudioFrame) -> bool:
         """Take one frame; False when enough was heard."""
@@ -149,8 +151,13 @@ class _Mixer:
             return iter(list(_drained(self._resampler, frame)))
         except ValueError:
             rest = list(_drained(self._resampler, None))
-            self._resampler = _resampler(self._rate)
+        self._resampler = _resampler(self._rate)
+        try:
             return iter([*rest, *_drained(self._resampler, frame)])
+        except ValueError:  # no layout that can be mixed, say hundreds of channels
+            self._resampler = None
+            self.refused += 1
+            return iter(rest)
 
 
 def _resampler(rate_hz: int) -> av.AudioResampler:
