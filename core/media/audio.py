@@ -171,7 +171,7 @@ def _drained(resampler: av.AudioResampler | None, frame: AudioFrame | None) -> I
     try:
         for part in resampler.resample(frame):
             yield np.array(part.to_ndarray()[0], np.float32)
-    except ValueError:
-        raise
-    except DECODER_FAULTS:
+    except DECODER_FAULTS as exc:
+        if frame is not None and isinstance(exc, ValueError):
+            raise
         log.debug("resampling failed", exc_info=True)

@@ -151,9 +151,10 @@ def test_undecodable_sound_is_an_error_with_a_hint(samples: Samples):
     assert caught.value.hint
 
 
-def test_more_channels_than_can_be_mixed_are_an_error_with_a_hint(samples: Samples, tmp_path: Path):
+@pytest.mark.parametrize("channels", [17, 257])
+def test_more_channels_than_can_be_mixed_are_an_error_with_a_hint(samples: Samples, tmp_path: Path, channels: int):
     content = bytearray(samples("speech", "a.wav").read_bytes())
-    content[22:24] = (257).to_bytes(2, "little")
+    content[22:24] = channels.to_bytes(2, "little")
     ref = identify(media.bytes_of(tmp_path / "many.wav", bytes(content)), LIMITS)
     info = probe(ref, LIMITS)
     with pytest.raises(DamagedMediaError) as told:
