@@ -13,6 +13,8 @@ from typing import Any
 
 from core.settings import ROOT
 
+COSTS = ("cost", "memory", "seconds", "processor seconds", "peak MB")
+
 
 def asked(warm: Path, file: Path, data: Path, preset: str = "default") -> dict[str, Any]:
     """What :func:`main` prints, from a fresh process."""
@@ -20,6 +22,17 @@ def asked(warm: Path, file: Path, data: Path, preset: str = "default") -> dict[s
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def costs(result: dict[str, Any], first: dict[str, Any]) -> list[str]:
+    """Cells under :data:`COSTS`: processor time and memory against those of ``first``, then as they are."""
+    return [
+        f"{result['cpu'] / first['cpu']:.2f}",
+        f"{result['peak_mb'] / first['peak_mb']:.2f}",
+        f"{result['seconds']:.2f}",
+        f"{result['cpu']:.2f}",
+        f"{result['peak_mb']:.0f}",
+    ]
 
 
 def peak_mb() -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.long_video import encode, repeat
 from benchmarks.speeds.media import clip_720p, people, resized
-from benchmarks.speeds.one import asked
+from benchmarks.speeds.one import COSTS, asked, costs
 from benchmarks.speeds.page import Chapter, median, seconds
 from core.batch.many import analyse_many
 from core.pipeline import analyse
@@ -22,11 +22,7 @@ _HEIGHTS = {"360p": 360, "720p": 720, "1080p": 1080, "4K": 2160}
 def _row(name: str, result: dict[str, Any], first: dict[str, Any]) -> list[str]:
     return [
         name,
-        f"{result['cpu'] / first['cpu']:.2f}",
-        f"{result['peak_mb'] / first['peak_mb']:.2f}",
-        f"{result['seconds']:.2f}",
-        f"{result['cpu']:.2f}",
-        f"{result['peak_mb']:.0f}",
+        *costs(result, first),
         f"{result['frames']} × {result['people']}",
     ]
 
@@ -50,7 +46,7 @@ def scaling(folder: Path) -> Chapter:
         "The preset `default`, models warm, 32 frames sampled. Ratios are against the first row; memory is the peak of "
         "the whole process."
     )
-    head = ["file", "cost", "memory", "seconds", "processor seconds", "peak MB", "frames × people"]
+    head = ["file", *COSTS, "frames × people"]
     return Chapter("Length, people, resolution", "python -m benchmarks.speed --only scaling", text, head, rows)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speeds.one import asked
+from benchmarks.speeds.one import COSTS, asked, costs
 from benchmarks.speeds.page import Chapter
 from core.registry import ensemble, member_cards
 from core.types import PCM, Modality
@@ -37,11 +37,7 @@ def _listener(preset: str) -> str:
 def _row(name: str, result: dict[str, Any], first: dict[str, Any]) -> list[str]:
     return [
         name,
-        f"{result['cpu'] / first['cpu']:.1f}",
-        f"{result['peak_mb'] / first['peak_mb']:.2f}",
-        f"{result['seconds']:.2f}",
-        f"{result['cpu']:.2f}",
-        f"{result['peak_mb']:.0f}",
+        *costs(result, first),
         str(result["windows"]),
         ", ".join(f"{stage} {spent:.2f}" for stage, spent in result["stages"].items() if spent >= 0.01),
     ]
@@ -60,5 +56,5 @@ def measure(folder: Path) -> Chapter:
         "Speech alone, models warm. Ratios are against the row of 10 s of the same detector; memory is the peak of the "
         "whole process."
     )
-    head = ["file", "cost", "memory", "seconds", "processor seconds", "peak MB", "windows judged", "stages, seconds"]
+    head = ["file", *COSTS, "windows judged", "stages, seconds"]
     return Chapter("Length of speech", "python -m benchmarks.speed --only sound", text, head, rows)
