@@ -12,6 +12,7 @@ from core.figures.style import Canvas, Theme, explain, label_at, rgba
 from core.types import Analysis, MediaKind, Thresholds, Timeline
 
 _LANE_PX = 132
+_LANE_TITLE_PX = 20
 _GAP_PX = 30
 
 
@@ -42,6 +43,7 @@ def timeline(analysis: Analysis, detector: str | None = None, *, theme: Theme = 
     time_axis(canvas, analysis, [t for line in lines for t in line.t_s])
     if len(detectors) > 1:
         canvas.legend()
+        canvas.layout["legend"] |= {"y": 1.0 + _LANE_TITLE_PX / _LANE_PX / len(lanes)}
         canvas.data += [_legend_line(canvas, analysis, name, number) for number, name in enumerate(detectors)]
     return canvas.figure()
 
