@@ -27,11 +27,11 @@ CHAPTERS: dict[str, Callable[[Path], Chapter]] = {
 }
 _ABOUT = """# Speed
 
-Networks are run by torch. With the setting `runtime.backend: auto` each is run by the engine that is fastest on your
-machine and answers like torch: the choice is made at first use, by a trial of some seconds, and kept in
-`data_dir/backends`; delete that folder to try again. Faces of a clip are searched in every fourth sampled frame;
-between these they are sought where they must be, by the same networks (setting `faces.search_every`). Only frames that
-are looked at are decoded.
+Each detector's network is run by the engine that is fastest on your machine and answers like torch: the choice is made
+at first use, by a trial of some seconds, and kept in `data_dir/backends`; delete that folder to try again. The setting
+`runtime.backend` names one engine instead. The small networks that find faces are run by torch. Faces of a clip are
+searched in every fourth sampled frame; between these they are sought where they must be, by the same networks (setting
+`faces.search_every`). Only frames that are looked at are decoded. Mouths are followed beside the work of the detectors.
 
 All that follows was measured by `python -m benchmarks.speed --write docs/speed.md`.
 """

@@ -6,13 +6,13 @@ import logging
 import platform
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from core import __version__, logs, schema
 from core.errors import InternalError, WorkbenchError
-from core.faces import mtcnn
 from core.fusion.combine import evidence_rule, fuse
 from core.fusion.fits import fit_identity
 from core.fusion.verdict import decide, relabel
@@ -27,6 +27,7 @@ from core.stages.finding import find_people
 from core.stages.listening import compare_sound_and_lips
 from core.stages.reading import Material, read
 from core.stages.scoring import score
+from core.stages.watching import watching
 from core.store.cache import ResultCache, cache_key
 from core.tracking import track
 from core.types import ANALYSIS_VERSION, Analysis, Environment, MediaFacts, MediaRef, Stage, Status
@@ -34,6 +35,7 @@ from core.weights.files import identity
 
 log = logging.getLogger(__name__)
 
+_version = lru_cache(version)
 _LIBRARIES = ("torch", "timm", "av", "opencv-python-headless", "c2pa-python", "silero-vad")
 
 
@@ -104,10 +106,11 @@ def _run(key: str, ref: MediaRef, context: Context) -> Analysis:
         provenance = look_up(ref, material.frames, context.settings.limits)
     with context.stage(Stage.FACES):
         tracks, sampled = find_people(material.frames, context)
-    with context.stage(Stage.MODELS):
-        scored = score(material, tracks, context)
-    with context.stage(Stage.SYNC):
-        sync = compare_sound_and_lips(material, tracks, context)
+    with watching(material, tracks, context):
+        with context.stage(Stage.MODELS):
+            scored = score(material, tracks, context)
+        with context.stage(Stage.SYNC):
+            sync = compare_sound_and_lips(material, tracks, context)
     with context.stage(Stage.VERDICT):
         speech_s = material.sound.speech_s if material.sound else None
         rule = evidence_rule(ref.kind, context.settings.faces.min_frames, len(sampled), speech_s=speech_s)
@@ -140,15 +143,13 @@ def _media_facts(material: Material) -> MediaFacts:
 
 
 def _environment(settings: Settings, preset: Ensemble, pool: ModelPool) -> Environment:
-    python, torch = platform.python_version(), version("torch")
+    python, torch = platform.python_version(), _version("torch")
     return Environment(__version__, python, torch, pool.device, _backends(settings, preset, pool))
 
 
 def _backends(settings: Settings, preset: Ensemble, pool: ModelPool) -> tuple[tuple[str, str], ...]:
-    """How the networks of those members, and of the face finder, are run that were asked on this machine before."""
+    """How the networks of those members are run that were asked on this machine before."""
     weights = [(card.id, identity(card, settings)[0][1]) for card in member_cards(preset)]
-    if settings.faces.finder == "mtcnn":
-        weights += [("faces", network) for network in mtcnn.WEIGHTS]
     ways = ((name, remembered(settings, pool.device, sha256)) for name, sha256 in weights if sha256)
     return tuple((name, way) for name, way in ways if way)
 
@@ -166,5 +167,5 @@ def _facts(ref: MediaRef, settings: Settings, preset: Ensemble, pool: ModelPool)
         "members": members,
         "backends": [list(pair) for pair in _backends(settings, preset, pool)],
         "code": [__version__, ANALYSIS_VERSION],
-        "machine": [pool.device, *(version(name) for name in _LIBRARIES)],
+        "machine": [pool.device, *(_version(name) for name in _LIBRARIES)],
     }

@@ -33,8 +33,8 @@ def dump(analysis: Analysis) -> str:
         InternalError: a value does not fit its type, or a number is not finite.
     """
     try:
-        checked = _adapter().validate_python(_plain(analysis))
-        return json.dumps(_plain(checked), sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        plain = _adapter().dump_python(_adapter().validate_python(_plain(analysis)))
+        return json.dumps(plain, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except (ValidationError, ValueError, TypeError) as exc:
         raise InternalError(
             f"The result cannot be written: {_first_line(exc)}.",
@@ -87,16 +87,16 @@ def _first_line(exc: Exception) -> str:
 
 def _plain(value: Any) -> Any:
     """Dataclasses to dicts, NumPy scalars to numbers, numbers rounded, text made encodable."""
-    if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):  # most of an analysis is
+        return _rounded(value)
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float):
-        return _rounded(value)
     if isinstance(value, str):
         return str(value).encode("utf-8", "replace").decode("utf-8")
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     return value
 
 

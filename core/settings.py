@@ -91,7 +91,7 @@ class CacheSettings(_Part):
 class RuntimeSettings(_Part):
     device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
     backend: Literal["auto", "torch", "channels-last", "bfloat16", "float16", "openvino", "onnxruntime", "tensorrt"] = (
-        Field(default="torch", description="how networks are run; auto tries all, keeps the fastest that answers alike")
+        Field(default="auto", description="how networks are run; auto tries all, keeps the fastest that answers alike")
     )
     batch: int = Field(default=16, ge=1)
     pool_bytes: int = Field(default=3_000_000_000, gt=0, description="memory that loaded models may hold")

@@ -54,9 +54,10 @@ def similarity(source: npt.ArrayLike, target: npt.ArrayLike) -> npt.NDArray[np.f
     variance = float((src_c**2).sum() / len(src))
     if variance <= 1e-12:
         raise ValueError("the points coincide: no similarity transform fits")
-    u, s, vt = np.linalg.svd(dst_c.T @ src_c / len(src))
-    sign = np.array([1.0, 1.0 if np.linalg.det(u) * np.linalg.det(vt) >= 0 else -1.0])
-    linear = (float((s * sign).sum()) / variance) * (u * sign) @ vt
+    # In the plane the best turn and scale are one complex number: no singular values are needed.
+    along = float((src_c * dst_c).sum()) / (variance * len(src))
+    across = float((src_c[:, 0] * dst_c[:, 1] - src_c[:, 1] * dst_c[:, 0]).sum()) / (variance * len(src))
+    linear = np.array([[along, -across], [across, along]])
     return np.column_stack([linear, dst_mean - linear @ src_mean])
 
 
@@ -65,7 +66,8 @@ def warp(rgb: RGB, matrix: npt.NDArray[np.float64], size: int, *, cubic: bool = 
 
     Pixels outside the picture are black, or mirrored with ``reflect``.
     """
-    scale = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
+    (a, b), (c, d) = matrix[:, :2].tolist()
+    scale = math.sqrt(abs(a * d - b * c))
     factor = max(1, round(1.0 / max(scale, 1e-6)))
     rgb, matrix = _needed_part(rgb, matrix, size)
     fine = np.array(matrix, dtype=np.float64) * factor

@@ -43,10 +43,6 @@ class FaceFinder:
         self._cascade = Cascade(device)
         self._lock = threading.Lock()
 
-    def accelerate(self, settings: Settings) -> None:
-        """Run the networks by the backend of the settings."""
-        self._cascade.accelerate(settings)
-
     @property
     def memory_bytes(self) -> int:
         return self._cascade.memory_bytes
@@ -170,9 +166,7 @@ def face_finder(settings: Settings, device: str) -> FaceFinder:
         WeightsError: they are not the right ones.
     """
     if settings.faces.finder == "mtcnn":
-        finder = FaceFinder(settings.faces, device)
-        finder.accelerate(settings)
-        return finder
+        return FaceFinder(settings.faces, device)
     from core.faces.yunet import YuNetFinder
     from core.registry import card
     from core.weights.files import verified

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TypeAlias
 
 import cv2
@@ -19,9 +18,7 @@ import torch
 from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from torchvision.ops import batched_nms, box_iou
 
-from core.runtime.backends import Subject, forward
-from core.runtime.engines import Forward
-from core.settings import Settings
+from core.media.shrinking import shrunk
 from core.types import RGB, Box
 
 Array: TypeAlias = npt.NDArray[np.float32]
@@ -36,10 +33,7 @@ _PYRAMID_FACTOR = 0.709
 _PROPOSE, _REFINE, _ACCEPT = 0.6, 0.7, 0.7  # score a candidate needs to pass P-, R- and O-Net
 _MAX_CANDIDATES = 1024  # per picture after the first network: bounds the time that noise and foliage can cost
 _NET_BATCH = 512
-WEIGHTS = tuple(f"facenet-pytorch {version('facenet-pytorch')} {net}" for net in ("P", "R", "O"))
 _GRAIN = 16  # px of which sides of windows are multiples
-_TRIALS = ((2, 3, 136, 232), (32, 3, 24, 24), (32, 3, 48, 48))  # inputs on which backends are tried
-_TOLERANCE = 1e-3  # by which another backend may move scores, and boxes and points in parts of a box
 _REACH = 2.0  # levels whose cell is at most this many times larger or smaller than a face may propose it
 # Second looks of the last network: (right, down, zoom) in parts of the box, and whether mirrored.
 _VIEWS = (
@@ -88,22 +82,6 @@ class Cascade:
             for net in (PNet, RNet, ONet)
         ]
         self.memory_bytes = sum(p.numel() * p.element_size() for net in self._nets for p in net.parameters())
-        self._ask: list[Forward] = list(self._nets)
-
-    def accelerate(self, settings: Settings) -> None:
-        """Ask the networks by the backend of the settings."""
-        for i, (net, shape) in enumerate(zip(self._nets, _TRIALS, strict=True)):
-            example = torch.from_numpy(np.random.default_rng(i).normal(0, 0.5, shape).astype(np.float32))
-            subject = Subject(
-                title=f"MTCNN's {type(net).__name__}",
-                weights_sha256=WEIGHTS[i],
-                module=net,
-                example=example.to(self.device),
-                judge=lambda outputs: np.concatenate([np.ravel(out.numpy()) for out in outputs]).astype(np.float64),
-                free=(0, 2, 3) if i == 0 else (0,),
-                tolerance=_TOLERANCE,
-            )
-            self._ask[i] = forward(subject, settings, str(self.device))
 
     @torch.inference_mode()
     def __call__(self, pictures: Sequence[RGB], min_face_px: float) -> Candidates:
@@ -149,7 +127,7 @@ class Cascade:
         levels = [_framed(_resize(picture, size)) for picture in pictures]
         x0, y0, x1, y1 = (0, 0, *levels[0].shape[1::-1]) if box is None else _window(box, step, levels[0].shape)
         shrunk = np.stack([level[y0:y1, x0:x1] for level in levels])
-        shift, probability = self._ask[0](self._tensor(shrunk))
+        shift, probability = self._nets[0](self._tensor(shrunk))
         return probability[:, 1].cpu().numpy(), shift.cpu().numpy(), (x0 - _FRAME, y0 - _FRAME), step
 
     def _refine(self, pictures: Sequence[RGB], found: Candidates) -> Candidates:
@@ -165,7 +143,8 @@ class Cascade:
     def _accept(self, pictures: Sequence[RGB], found: Candidates) -> Candidates:
         if not len(found.boxes):
             return found
-        seen = self._look(pictures, _squared(found.boxes), found.picture, mirrored=False)
+        square = _squared(found.boxes)
+        seen = self._look(pictures, square, found.picture, np.zeros(len(square), np.bool_))
         seen = seen.pick(seen.scores > _ACCEPT)
         return _voted(seen, _separate(seen.boxes, seen.scores, seen.picture, 0.5))
 
@@ -175,26 +154,28 @@ class Cascade:
         if not len(found.boxes):
             return found
         square = _squared(found.boxes)
-        views = [self._look(pictures, _nudged(square, *view), found.picture, mirrored=m) for view, m in _VIEWS]
-        boxes = _average([view.boxes for view in views])
-        scores = _average([view.scores for view in views])
-        return Candidates(boxes, scores, found.picture, _average([view.landmarks for view in views]))
+        squares = np.concatenate([_nudged(square, *view) for view, _ in _VIEWS])
+        mirrored = np.repeat([flipped for _, flipped in _VIEWS], len(square))
+        seen = self._look(pictures, squares, np.tile(found.picture, len(_VIEWS)), mirrored)
+        boxes, scores, points = (_average(part, len(_VIEWS)) for part in (seen.boxes, seen.scores, seen.landmarks))
+        return Candidates(boxes, scores, found.picture, points)
 
-    def _look(self, pictures: Sequence[RGB], square: Array, picture: Index, *, mirrored: bool) -> Candidates:
+    def _look(
+        self, pictures: Sequence[RGB], square: Array, picture: Index, mirrored: npt.NDArray[np.bool_]
+    ) -> Candidates:
         """O-Net on square boxes: refined boxes, scores, landmarks."""
         crops = _crops(pictures, square, picture, 48)
-        shift, points, probability = self._run(2, np.ascontiguousarray(crops[:, :, ::-1]) if mirrored else crops)
+        crops[mirrored] = crops[mirrored, :, ::-1]
+        shift, points, probability = self._run(2, crops)
         points = points.reshape(-1, 2, 5)
-        if mirrored:
-            shift = shift[:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], dtype=np.float32)
-            points = points[:, :, [1, 0, 2, 4, 3]]
-            points[:, 0] = 1.0 - points[:, 0]
+        shift[mirrored] = shift[mirrored][:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], dtype=np.float32)
+        points[mirrored] = points[mirrored][:, :, [1, 0, 2, 4, 3]] * np.array([[-1], [1]]) + np.array([[1], [0]])
         return Candidates(_shifted(square, shift), probability[:, 1], picture, _placed(square, points))
 
     def _run(self, net: int, crops: RGB) -> list[Array]:
         count = len(crops)
         crops = np.pad(crops, ((0, _round(count) - count), (0, 0), (0, 0), (0, 0)))
-        parts = [self._ask[net](self._tensor(crops[i : i + _NET_BATCH])) for i in range(0, len(crops), _NET_BATCH)]
+        parts = [self._nets[net](self._tensor(crops[i : i + _NET_BATCH])) for i in range(0, len(crops), _NET_BATCH)]
         return [torch.cat(out).cpu().numpy()[:count] for out in zip(*parts, strict=True)]
 
     def _tensor(self, pixels: RGB) -> torch.Tensor:
@@ -239,7 +220,7 @@ def _cells(scores: Array, shifts: Array, first: tuple[int, int], step: tuple[flo
 
 def _resize(rgb: RGB, size: tuple[int, int]) -> RGB:
     shrinks = size[0] < rgb.shape[1] or size[1] < rgb.shape[0]
-    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR), np.uint8)
+    return shrunk(rgb, size) if shrinks else np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _framed(rgb: RGB) -> RGB:
@@ -291,8 +272,9 @@ def _placed(boxes: Array, points: Array) -> Array:
     return placed
 
 
-def _average(views: Sequence[Array]) -> Array:
-    return np.asarray(np.mean(views, axis=0, dtype=np.float64), dtype=np.float32)
+def _average(views: Array, count: int) -> Array:
+    """The mean of ``count`` equal parts that follow each other."""
+    return np.asarray(views.reshape(count, -1, *views.shape[1:]).mean(axis=0, dtype=np.float64), np.float32)
 
 
 def _nudged(square: Array, right: float, down: float, zoom: float) -> Array:

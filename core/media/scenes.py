@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from core.media.shrinking import shrunk
 from core.types import RGB, Frame
 
 _THUMB = (48, 27)
@@ -29,7 +30,7 @@ class Impression:
 
 def impression(rgb: RGB) -> Impression:
     """Colours and coarse layout of ``rgb`` uint8[H, W, 3]."""
-    small = cv2.resize(rgb, _THUMB, interpolation=cv2.INTER_AREA)
+    small = shrunk(rgb, _THUMB)
     hsv = cv2.cvtColor(small, cv2.COLOR_RGB2HSV)
     histogram = cv2.calcHist([hsv], [0, 1, 2], None, list(_BINS), [0, 180, 0, 256, 0, 256]).ravel()
     layout = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 1.5)

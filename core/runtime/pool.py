@@ -32,6 +32,7 @@ _M = TypeVar("_M", bound=Loaded)
 class _Slot:
     lock: threading.Lock = field(default_factory=threading.Lock)
     model: Any = None
+    memory_bytes: int = 0
     users: int = 0
 
 
@@ -63,7 +64,8 @@ class ModelPool:
         try:
             with slot.lock:
                 if slot.model is None:
-                    slot.model = build(self.device)
+                    made = build(self.device)
+                    slot.memory_bytes, slot.model = made.memory_bytes, made
             yield cast(_M, slot.model)
         finally:
             self._leave(key, slot)
@@ -71,7 +73,7 @@ class ModelPool:
     def entries(self) -> list[PoolEntry]:
         """What is loaded now, longest unused first."""
         with self._lock:
-            return [PoolEntry(k, s.model.memory_bytes, s.users) for k, s in self._slots.items() if s.model is not None]
+            return [PoolEntry(k, s.memory_bytes, s.users) for k, s in self._slots.items() if s.model is not None]
 
     def _enter(self, key: str) -> _Slot:
         with self._lock:
@@ -88,12 +90,12 @@ class ModelPool:
             self._evict()
 
     def _evict(self) -> None:
-        held = sum(s.model.memory_bytes for s in self._slots.values() if s.model is not None)
+        held = sum(s.memory_bytes for s in self._slots.values() if s.model is not None)
         for key, slot in list(self._slots.items()):
             if held <= self.max_bytes:
                 return
             if not slot.users and slot.model is not None:
-                held -= slot.model.memory_bytes
+                held -= slot.memory_bytes
                 del self._slots[key]
 
 

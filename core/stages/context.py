@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, TypeVar, cast
 
+from core.errors import CancelledError
 from core.facts import MotionFacts
 from core.registry import Ensemble
 from core.runtime.pool import ModelPool
@@ -71,7 +75,27 @@ class Context:
         """What ``make`` gives, made once in this analysis for each ``key``."""
         if key not in self._kept:
             self._kept[key] = make()
-        return cast(_T, self._kept[key])
+        made = self._kept[key]
+        return cast(_T, made.result() if isinstance(made, Future) else made)
+
+    @contextmanager
+    def beside(self, key: Hashable, make: Callable[[Context], Any]) -> Iterator[None]:
+        """Begin, in a thread of its own, with what :meth:`once` will be asked for within the block. ``make`` gets a
+        context that tells nobody of its progress, and whose :meth:`still_wanted` stops it when the block is left by an
+        error."""
+        stopped = threading.Event()
+
+        def listen(_: Progress) -> None:
+            if stopped.is_set():
+                raise CancelledError("The analysis was stopped.", hint="Start it again when you want its result.")
+
+        with ThreadPoolExecutor(1, "beside") as thread:
+            self._kept[key] = thread.submit(copy_context().run, make, replace(self, on_progress=listen))
+            try:
+                yield
+            except BaseException:
+                stopped.set()
+                raise
 
     def still_wanted(self) -> None:
         """Say again where things are while nothing new happens. The listener may raise CancelledError."""

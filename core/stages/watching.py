@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -63,7 +64,18 @@ def watched(
     material: Material, tracks: Sequence[FaceTrack], context: Context, view: View = MOUTH
 ) -> tuple[Watched, ...]:
     """All people, in the order of ``tracks``; the work is done once in an analysis."""
-    return context.once(("watched", view), lambda: _watch(material, tracks, context, view))
+    return context.once(_key(view), lambda: _watch(material, tracks, context, view))
+
+
+def watching(material: Material, tracks: Sequence[FaceTrack], context: Context) -> AbstractContextManager[None]:
+    """Follow the mouths beside the work of the block, if they can be compared with sound."""
+    if unheard(material, tracks) is not None:
+        return nullcontext()
+    return context.beside(_key(MOUTH), lambda quiet: _watch(material, tracks, quiet, MOUTH))
+
+
+def _key(view: View) -> Hashable:
+    return ("watched", view)
 
 
 def _watch(material: Material, tracks: Sequence[FaceTrack], context: Context, view: View) -> tuple[Watched, ...]:

@@ -22,6 +22,7 @@ _SIDE = 112
 # Eyes, nose and corners of the mouth in the square in which motion is measured.
 _LAYOUT = ((38.0, 36.0), (74.0, 36.0), (56.0, 57.0), (43.0, 78.0), (69.0, 78.0))
 _FACE_PX = 42.0  # from eyes to mouth in that square: motion is told in parts of this length
+_PLACES = np.stack(np.meshgrid(np.arange(float(_SIDE)), np.arange(float(_SIDE))), axis=-1)  # [row, column] of (x, y)
 _RIGID = (slice(18, 64, 3), slice(20, 92, 3))  # brows to nose: moves with the head alone
 _MOUTH = (slice(66, 106, 2), slice(36, 76, 2))
 _UPPER_LIP = (slice(62, 74), slice(46, 66))
@@ -117,18 +118,19 @@ def _follow(shots: Sequence[Frame], landmarks: Landmarks, path: dict[float, Poin
     if matrix is None:
         return steps
     path[shots[0].t_s] = points
-    here = sure = _grey(shots[0].rgb, matrix)
+    here = sure = _square(_grey(shots[0].rgb), matrix)
     for before, after in pairwise(shots):
         if not _MIN_STEP_S <= abs(after.t_s - before.t_s) <= _MAX_STEP_S:
             break
-        there = _grey(after.rgb, matrix)
+        whole = _grey(after.rgb)
+        there = _square(whole, matrix)
         moved = np.asarray(flow.calc(here, there, np.zeros((_SIDE, _SIDE, 2), np.float32)), dtype=np.float64)
         rigid = _shared_motion(moved)
         points = _applied(cv2.invertAffineTransform(matrix), _applied(rigid, _applied(matrix, points)))
         matrix = _upright(points)
         if matrix is None:
             break
-        here = _grey(after.rgb, matrix)
+        here = _square(whole, matrix)
         if not _resembles(sure, here):
             break
         path[after.t_s] = points
@@ -145,20 +147,22 @@ def _upright(points: Points) -> Points | None:
 
 
 def _step(moved: Points, rigid: Points, before_s: float, after_s: float) -> _Step:
-    y, x = np.mgrid[0:_SIDE, 0:_SIDE].astype(np.float64)
-    own_x = moved[..., 0] - (rigid[0, 0] * x + rigid[0, 1] * y + rigid[0, 2] - x)
-    own_y = moved[..., 1] - (rigid[1, 0] * x + rigid[1, 1] * y + rigid[1, 2] - y)
     passed = after_s - before_s
-    speed = float(np.hypot(own_x[_MOUTH], own_y[_MOUTH]).mean()) / _FACE_PX / abs(passed)
-    parting = float(own_y[_LOWER_LIP].mean() - own_y[_UPPER_LIP].mean()) / _FACE_PX / passed
+    speed = float(np.linalg.norm(_own(moved, rigid, _MOUTH), axis=-1).mean()) / _FACE_PX / abs(passed)
+    lower, upper = (float(_own(moved, rigid, lip)[..., 1].mean()) for lip in (_LOWER_LIP, _UPPER_LIP))
+    parting = (lower - upper) / _FACE_PX / passed
     return _Step(min(before_s, after_s), max(before_s, after_s), speed, parting)
+
+
+def _own(moved: Points, rigid: Points, where: tuple[slice, slice]) -> Points:
+    """Motion float64[H, W, 2] of a part of the square that is not the head's."""
+    places = _PLACES[where]
+    return np.asarray(moved[where] - (_applied(rigid, places) - places))
 
 
 def _shared_motion(moved: Points) -> Points:
     """The similarity float64[2, 3] by which most of the upper face moves; two rounds, the second without outliers."""
-    y, x = np.mgrid[0:_SIDE, 0:_SIDE].astype(np.float64)
-    source = np.stack([x[_RIGID].ravel(), y[_RIGID].ravel()], axis=1)
-    shift = np.stack([moved[..., 0][_RIGID].ravel(), moved[..., 1][_RIGID].ravel()], axis=1)
+    source, shift = _PLACES[_RIGID].reshape(-1, 2), moved[_RIGID].reshape(-1, 2)
     fit = similarity(source, source + shift)
     away = np.linalg.norm(_applied(fit, source) - source - shift, axis=1)
     near = away <= np.quantile(away, 0.7)
@@ -170,8 +174,12 @@ def _applied(matrix: npt.NDArray[np.generic], points: Points) -> Points:
     return np.asarray(points @ m[:, :2].T + m[:, 2], dtype=np.float64)
 
 
-def _grey(rgb: RGB, matrix: Points) -> Grey:
-    return np.asarray(cv2.cvtColor(warp(rgb, matrix, _SIDE, reflect=True), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+def _grey(rgb: RGB) -> Grey:
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def _square(grey: Grey, matrix: Points) -> Grey:
+    return warp(grey, matrix, _SIDE, reflect=True)
 
 
 def _resembles(sure: Grey, now: Grey) -> bool:
