@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.speeds import backends, naive, scaling, sound, startup
+from benchmarks.speeds import backends, cluster, naive, scaling, sound, startup
 from benchmarks.speeds.page import Chapter, where
 
 CHAPTERS: dict[str, Callable[[Path], Chapter]] = {
@@ -23,6 +23,7 @@ CHAPTERS: dict[str, Callable[[Path], Chapter]] = {
     "scaling": scaling.scaling,
     "sound": sound.measure,
     "batch": scaling.batch,
+    "cluster": cluster.measure,
     "startup": startup.measure,
 }
 _ABOUT = """# Speed
