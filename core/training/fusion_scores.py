@@ -49,13 +49,15 @@ class Answers:
 def ask_all(preset: Ensemble, media: Sequence[Medium], folder: Path, work: Path) -> Answers:
     """Ask every member about every medium. Answers are kept in ``work``, so that a run that was stopped goes on.
 
-    The gate is not allowed to stop early, and nothing is looked at in the mirror.
+    The gate is not allowed to stop early, nothing is looked at in the mirror, and networks are run by torch, so that
+    the answers are the same on every machine.
     """
     settings = build_settings(
         preset=preset.id,
         data_dir=work,
         uncertainty={"mirrored": 0, "scales": 0, "dropout": 0, "early_exit": False},
         cache={"enabled": True},
+        runtime={"backend": "torch"},
     )
     rows: list[Answered] = []
     asked: dict[str, Asked] = {}
