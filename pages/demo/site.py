@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 import gradio as gr
 from gradio.components import Navbar
 
+from core.errors import WorkbenchError
+from core.examples import examples
 from core.media.decoding import warm_up_decoder
 from core.settings import Settings
+from core.types import MediaKind
 from pages.demo.about import about_page
 from pages.demo.analyse import analyse_page
 from pages.demo.batch import place_batch
@@ -20,7 +24,9 @@ from pages.demo.detectors import place_detectors
 from pages.demo.service import Service
 from pages.demo.visits import place_visits
 from pages.demo.webcam import place_webcam
-from pages.engine import load_analyse
+from pages.engine import Analyse, load_analyse
+
+log = logging.getLogger(__name__)
 
 _QUEUE = 200
 _SESSIONS = 500
@@ -69,13 +75,25 @@ def mount_options(settings: Settings) -> dict[str, Any]:
 
 
 def warm_up(settings: Settings) -> None:
-    """Load the models' libraries and a decoding process while the first visitor is still choosing a file."""
+    """Load the models' libraries and a decoding process while the first visitor is still choosing a file, and choose
+    the fastest way to run the networks where the settings leave that open: it takes some seconds a network, once."""
 
     def work() -> None:
-        load_analyse()
+        analyse = load_analyse()
         warm_up_decoder(settings)
+        if settings.runtime.backend == "auto":
+            _try_out(analyse, settings)
 
     threading.Thread(target=work, name="warm-up", daemon=True).start()
+
+
+def _try_out(analyse: Analyse, settings: Settings) -> None:
+    """Analyse an example that has faces and sound."""
+    try:
+        clip = next(example for example in examples(settings) if example.kind is MediaKind.VIDEO)
+        analyse(clip.path, settings.model_copy(update={"mlflow_uri": ""}))
+    except WorkbenchError as error:
+        log.warning("the models could not be tried out: %s", error)
 
 
 def theme() -> gr.themes.Base:
