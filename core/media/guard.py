@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import threading
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,9 @@ MAX_NAME = 120
 
 _Pick: TypeAlias = Callable[[av.container.InputContainer], VideoStream | AudioStream | None]
 
+_REMEMBERED = 4096
+_seen: dict[tuple[str, int], tuple[MediaKind, str]] = {}
+_seeing = threading.Lock()
 _PACKETS_TRIED = 300
 _SURE_FRAMES = 5
 _ANIMATION_NAMES = {"GIF": "gif", "WEBP": "webp", "PNG": "apng"}
@@ -68,10 +72,9 @@ def identify(path: Path, limits: Limits, *, name: str | None = None) -> MediaRef
     shown = clean_name(name if name is not None else path.name)
     try:
         size = _checked_size(path, shown, limits)
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-        kind, format_ = _classify(path, head, limits)
-        return MediaRef(path, _sha256(path), kind, format_, size, shown)
+        sha256 = _sha256(path)
+        kind, format_ = _known(path, sha256, limits)
+        return MediaRef(path, sha256, kind, format_, size, shown)
     except OSError as exc:
         raise UnsupportedMediaError(
             f"The file '{shown}' cannot be opened.", hint="Check that you are allowed to read it, and try again."
@@ -112,6 +115,20 @@ def _checked_size(path: Path, shown: str, limits: Limits) -> int:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _known(path: Path, sha256: str, limits: Limits) -> tuple[MediaKind, str]:
+    """Kind and format of these bytes, which are decoded once only: that takes longer than all else of a repeat."""
+    key = (sha256, limits.max_pixels)
+    if (seen := _seen.get(key)) is not None:
+        return seen
+    with path.open("rb") as file:
+        found = _classify(path, file.read(HEAD_BYTES), limits)
+    with _seeing:
+        while len(_seen) >= _REMEMBERED:
+            del _seen[next(iter(_seen))]
+        _seen[key] = found
+    return found
 
 
 def _classify(path: Path, head: bytes, limits: Limits) -> tuple[MediaKind, str]:

@@ -20,6 +20,7 @@ from core.errors import (
     UnsupportedMediaError,
     WorkbenchError,
 )
+from core.media import guard
 from core.media.guard import MAX_NAME, clean_name, identify
 from core.settings import Limits
 from core.types import MediaKind
@@ -191,3 +192,18 @@ def test_every_refusal_has_message_and_hint(samples: Samples):
             identify(path, LIMITS)
         assert caught.value.message.endswith(".")
         assert caught.value.hint.endswith(".")
+
+
+def test_bytes_that_are_known_are_not_decoded_again(samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    first = identify(samples("talking_clip", "a.mp4"), LIMITS)
+    other = Path(shutil.copy(first.path, tmp_path / "other name.mov"))
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("it was decoded again")
+
+    monkeypatch.setattr(guard, "open_container", refuse)
+    again = identify(other, LIMITS)
+    assert (again.kind, again.format, again.sha256) == (first.kind, first.format, first.sha256)
+    assert (again.path, again.name) == (other, "other name.mov")
+    with pytest.raises(AssertionError):
+        identify(samples("numbered_clip", "a.mkv"), Limits(max_pixels=LIMITS.max_pixels - 1))
