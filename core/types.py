@@ -147,13 +147,14 @@ class AudioClip:
 class FaceQuality:
     """Measures of one face: ``size_px`` shorter box side, ``blur`` variance of the Laplacian at a fixed size
     (higher is sharper), ``luma`` mean in [0, 255], ``yaw`` proxy in [-1, 1] (0 = frontal), ``occlusion`` proxy in
-    [0, 1] (0 = free)."""
+    [0, 1] (0 = free), ``noise`` standard deviation of the grain in grey levels."""
 
     size_px: float
     blur: float
     luma: float
     yaw: float
     occlusion: float
+    noise: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def _trace(canvas: Canvas, track: FaceTrack, number: int) -> dict[str, Any]:
         "type": "scatter", "mode": "lines+markers", "name": name, "line": {"color": series[number % len(series)]},
         "x": list(track.t_s), "y": [q.size_px for q in track.quality],
         "customdata": [(t, track.id) for t in track.t_s],
-        "text": [f"sharpness {q.blur:.0f}, brightness {q.luma:.0f}, turned {q.yaw:+.1f}, hidden {q.occlusion:.1f}"
-                 for q in track.quality],
+        "text": [f"sharpness {q.blur:.0f}, noise {q.noise:.1f}, brightness {q.luma:.0f}, turned {q.yaw:+.1f}, "
+                 f"hidden {q.occlusion:.1f}" for q in track.quality],
         "hovertemplate": f"%{{x:.1f}} s: %{{y:.0f}} px<br>%{{text}}<extra>{name}</extra>",
     }  # fmt: skip

@@ -8,8 +8,9 @@ from statistics import median
 from core.fusion.votes import Vote
 from core.types import FaceQuality, FaceTrack, Modality
 
-# Medians over a person's faces beyond which measures of detail, light, turn and cover make scores unreliable.
-_BLUR, _LUMA, _YAW, _COVER = 8.0, (25.0, 240.0), 0.9, 0.75
+# Medians over a person's faces beyond which measures of detail, grain, light, turn and cover make scores unreliable.
+# Of true faces of the training split 1 in 100 is less sharp than 21 or has more grain than 3.5.
+_BLUR, _NOISE, _LUMA, _YAW, _COVER = 12.0, 4.5, (25.0, 240.0), 0.9, 0.75
 _CROWD = 3
 FULL_SPEECH_S = 3.0
 
@@ -48,6 +49,7 @@ def poor_face(quality: Sequence[FaceQuality]) -> str:
     blur, luma = median(q.blur for q in quality), median(q.luma for q in quality)
     faults = {
         "blurred": blur < _BLUR,
+        "noisy": median(q.noise for q in quality) > _NOISE,
         "dark": luma < _LUMA[0],
         "bright": luma > _LUMA[1],
         "turned away": median(abs(q.yaw) for q in quality) > _YAW,

@@ -173,7 +173,7 @@ def _people(analysis: Analysis) -> Section | None:
         found = results.get(track.id)
         share = wording.percent(found.p_fake if found else None)
         rows.append((*_quality_row(track), share, (found.reason or "counts") if found else ""))
-    head = ("Person", "Frames", "Face, px", "Sharpness", "Brightness", "Turned", "Hidden", "P(fake)", "")
+    head = ("Person", "Frames", "Face, px", "Sharpness", "Noise", "Brightness", "Turned", "Hidden", "P(fake)", "")
     return Section("Faces and their quality", ("Medians over the person's frames.",), grid=Grid(tuple(rows), head))
 
 
@@ -183,6 +183,7 @@ def _quality_row(track: FaceTrack) -> tuple[str, ...]:
         str(len(track.frame)),
         f"{median(q.size_px for q in track.quality):.0f}",
         f"{median(q.blur for q in track.quality):.0f}",
+        f"{median(q.noise for q in track.quality):.1f}",
         f"{median(q.luma for q in track.quality):.0f}",
         f"{median(q.yaw for q in track.quality):+.2f}",
         f"{median(q.occlusion for q in track.quality):.2f}",

@@ -70,6 +70,7 @@ def _quality(track: FaceTrack) -> dict[str, str]:
         "Frames": str(len(track.frame)),
         "Face, px": f"{median(q.size_px for q in track.quality):.0f}",
         "Sharpness": f"{median(q.blur for q in track.quality):.0f}",
+        "Noise": f"{median(q.noise for q in track.quality):.1f}",
         "Brightness": f"{median(q.luma for q in track.quality):.0f}",
         "Turned": f"{median(q.yaw for q in track.quality):+.2f}",
         "Hidden": f"{median(q.occlusion for q in track.quality):.2f}",

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.faces.quality import measure, sharpness, yaw
+from core.faces.quality import grain, measure, sharpness, yaw
 from core.types import Face
 from tests.media import RGB, head
 
@@ -31,6 +31,21 @@ def test_blurring_lowers_sharpness_step_by_step():
     values = [measure(head(256), FACE).blur] + [measure(blurred(head(256), s), FACE).blur for s in (1, 2, 4, 8)]
     assert values == sorted(values, reverse=True)
     assert values[0] > 10 * values[-1]
+
+
+@pytest.mark.parametrize("sigma", [3.0, 6.0, 12.0])
+@pytest.mark.parametrize("side", [110, 128, 512])
+def test_grain_is_told_in_grey_levels_as_it_is_seen_at_128_px(side, sigma):
+    smooth = cv2.GaussianBlur(cv2.cvtColor(head(side), cv2.COLOR_RGB2GRAY), (0, 0), side / 60)
+    noisy = smooth + np.random.default_rng(0).normal(0, sigma, smooth.shape)
+    seen = sigma * min(1.0, 128 / side)
+    assert grain(np.clip(noisy, 0, 255).astype(np.uint8)) == pytest.approx(seen, rel=0.25, abs=0.5)
+
+
+def test_a_clean_face_has_no_grain_to_speak_of_and_a_noisy_one_has():
+    noisy = np.clip(head(256) + np.random.default_rng(0).normal(0, 12, (256, 256, 3)), 0, 255).astype(np.uint8)
+    assert measure(head(256), FACE).noise < 3
+    assert measure(noisy, FACE).noise > 4.5
 
 
 def test_sharpness_compares_across_sizes():

@@ -276,8 +276,8 @@ def test_a_lone_detector_cannot_make_a_fake() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "word"),
-    [({"blur": 2.0}, "blurred"), ({"luma": 10.0}, "dark"), ({"luma": 250.0}, "bright"), ({"yaw": -0.97}, "turned away"),
-     ({"occlusion": 0.9}, "covered")],
+    [({"blur": 2.0}, "blurred"), ({"noise": 9.0}, "noisy"), ({"luma": 10.0}, "dark"), ({"luma": 250.0}, "bright"),
+     ({"yaw": -0.97}, "turned away"), ({"occlusion": 0.9}, "covered")],
 )  # fmt: skip
 def test_a_poor_face_cannot_make_a_fake(changes: dict[str, float], word: str) -> None:
     poor = FaceTrack(1, (0,), (0.0,), (), (face(**changes),))
