@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 OnProgress: TypeAlias = Callable[[Progress], None]
 _T = TypeVar("_T")
 
+_PATIENCE_S = 0.25  # between two questions whether an awaited result is still wanted
+
 # Where each stage ends on the way from 0 to 1.
 _ENDS = {
     Stage.QUEUED: 0.0,
@@ -76,7 +78,16 @@ class Context:
         if key not in self._kept:
             self._kept[key] = make()
         made = self._kept[key]
-        return cast(_T, made.result() if isinstance(made, Future) else made)
+        return cast(_T, self._awaited(made) if isinstance(made, Future) else made)
+
+    def _awaited(self, future: Future[Any]) -> Any:
+        while True:
+            try:
+                return future.result(timeout=_PATIENCE_S)
+            except TimeoutError:
+                if future.done():
+                    raise
+                self.still_wanted()
 
     @contextmanager
     def beside(self, key: Hashable, make: Callable[[Context], Any]) -> Iterator[None]:

@@ -13,6 +13,7 @@ from core.registry import ensemble
 from core.runtime.pool import ModelPool
 from core.settings import build_settings
 from core.stages.context import Context
+from core.types import Progress
 
 
 @pytest.fixture
@@ -63,3 +64,17 @@ def test_the_work_beside_tells_nobody_of_its_steps(context: Context) -> None:
     with context.beside("key", lambda quiet: quiet.step(0.5)):
         context.once("key", lambda: None)
     assert told == []
+
+
+def test_who_waits_can_be_stopped(context: Context) -> None:
+    def listen(_: Progress) -> None:
+        raise CancelledError("Stopped.", hint="Start again.")
+
+    def make(quiet: Context) -> None:
+        while True:
+            quiet.still_wanted()
+            time.sleep(0.005)
+
+    with pytest.raises(CancelledError, match="Stopped"), context.beside("key", make):
+        context.on_progress = listen
+        context.once("key", lambda: None)
