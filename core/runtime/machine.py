@@ -14,9 +14,10 @@ _LOW_PRECISION = {"amx_bf16", "avx512_bf16", "bf16"}  # as Linux names them, the
 
 @lru_cache(maxsize=8)
 def machine(device: str) -> str:
-    """In words: processor, cores, threads that torch uses, and the accelerator where ``device`` is one."""
+    """In words: processor, cores, and the accelerator where ``device`` is one. Not how many threads are used: what is
+    fastest with all of them is so, or nearly, with a worker's share, and is not tried again in every worker."""
     name = _cpu().get("model name") or platform.processor() or platform.machine()
-    parts = [name, f"{os.cpu_count()} cores", f"{torch.get_num_threads()} threads"]
+    parts = [name, f"{os.cpu_count()} cores"]
     if device.startswith("cuda"):
         parts.append(torch.cuda.get_device_name(device))
     return ", ".join(parts)
