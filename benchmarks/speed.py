@@ -34,8 +34,8 @@ at first use, by a trial of some seconds, and kept in `data_dir/backends`; delet
 searched in every fourth sampled frame; between these they are sought where they must be, by the same networks (setting
 `faces.search_every`). Only frames that are looked at are decoded. Mouths are followed beside the work of the detectors.
 
-A large transformer (`effort-clip`) is bound by multiplications: on a processor without bfloat16 units no engine makes
-it much faster than torch, and a preset that holds one takes as long as it does.
+A large transformer (`effort-clip`) is bound by multiplications. Where no engine is much faster at these than torch, as
+in the first table, a preset that holds one takes as long as it does.
 
 All that follows was measured by `python -m benchmarks.speed --write docs/speed.md`.
 """

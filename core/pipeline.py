@@ -35,6 +35,8 @@ from core.weights.files import identity
 
 log = logging.getLogger(__name__)
 
+_METHOD = 2
+"""Raised whenever equal input is to be judged otherwise, so that no older answer is taken from the cache."""
 _version = lru_cache(version)
 _LIBRARIES = ("torch", "timm", "av", "opencv-python-headless", "c2pa-python", "silero-vad")
 
@@ -166,6 +168,6 @@ def _facts(ref: MediaRef, settings: Settings, preset: Ensemble, pool: ModelPool)
         "fusion": fit_identity(preset),
         "members": members,
         "backends": [list(pair) for pair in _backends(settings, preset, pool)],
-        "code": [__version__, ANALYSIS_VERSION],
+        "code": [__version__, ANALYSIS_VERSION, _METHOD],
         "machine": [pool.device, *(_version(name) for name in _LIBRARIES)],
     }

@@ -124,8 +124,8 @@ def measure(folder: Path) -> Chapter:
         _row("finding faces", first.finding_s, finding_s),
     ]
     for (known, weights), p, spent in zip(cards, first.p, first.asking_s, strict=True):
-        answer, ours_s = _asked(accelerated(load_detector(known, weights, "cpu"), settings), first.faces, settings)
-        rows.append(_row(f"{known.id}, same faces", spent, ours_s, abs(answer - p)))
+        answer, batched_s = _asked(accelerated(load_detector(known, weights, "cpu"), settings), first.faces, settings)
+        rows.append(_row(f"{known.id}, same faces", spent, batched_s, abs(answer - p)))
     shipped = settings.model_copy(update={"preset": "default"})
     scores = {s.detector: s.raw for s in analyse(path, shipped).scores if s.track_id is not None}
     for name in _SHIPPED:

@@ -88,8 +88,8 @@ def measure_presets(ensembles: Sequence[str], *, data: Path, store: Path, work: 
             log.warning("%s was not measured: %s", name, error)
     text = page(found, fits, f"python -m core.cli presets {' '.join(ensembles)}".strip())
     (DOCS / "presets.md").write_text(text, encoding="utf-8")
-    facts = [_facts(one) for one in found]
-    (DOCS / "presets.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    facts = ",\n".join(json.dumps(_facts(one)) for one in found)
+    (DOCS / "presets.json").write_text(f"[\n{facts}\n]\n", encoding="utf-8")
     return text
 
 
