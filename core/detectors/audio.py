@@ -11,17 +11,12 @@ import numpy.typing as npt
 import torch
 
 from core.errors import ConfigError
-from core.fusion.calibration import calibrated
 from core.networks.aasist import Aasist
 from core.networks.lfcc_lcnn import LfccLcnnAngular
 from core.networks.rawgat import RawGatSt
 from core.networks.rawnetlite import RawNetLite
 from core.registry import AudioSpec, Card, implementation
-from core.runtime.backends import Scored, Subject
-from core.runtime.engines import Forward
-from core.runtime.trials import trial_sounds
 from core.types import PCM
-from core.weights.files import file_sha256
 from core.weights.loading import loaded, memory_bytes
 
 
@@ -36,8 +31,6 @@ class AudioDetector(ABC):
     def __init__(self, card: Card, weights: Path, device: str) -> None:
         self.card, self.device, self.spec = card, device, audio_spec(card)
         self.network = loaded(self.build(), card, weights, device)
-        self.weights_sha256 = file_sha256(weights)
-        self.ask: Forward = self._scored_once
 
     @abstractmethod
     def build(self) -> torch.nn.Module:
@@ -59,25 +52,12 @@ class AudioDetector(ABC):
         if not len(windows):
             return np.zeros(0, np.float32)
         x = torch.from_numpy(np.ascontiguousarray(windows, np.float32)).to(self.device)
-        out: npt.NDArray[np.float32] = self.ask(x)[0].float().cpu().numpy()
+        out: npt.NDArray[np.float32] = self.scored(x).float().cpu().numpy()
         return out
 
     def scored(self, x: torch.Tensor) -> torch.Tensor:
         """Logits float[N] of P(fake) of windows float[N, samples]."""
         return self.fake_logit(self.network(x))
-
-    def subject(self) -> Subject:
-        """What other backends than torch are tried on."""
-        return Subject(
-            title=self.card.title,
-            weights_sha256=self.weights_sha256,
-            module=Scored(self.network, self.scored),
-            example=torch.from_numpy(trial_sounds(self.spec.samples, self.spec.sample_rate)).to(self.device),
-            judge=lambda outputs: calibrated(outputs[0].numpy(), self.card.calibration),
-        )
-
-    def _scored_once(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return (self.scored(x),)
 
     @property
     def memory_bytes(self) -> int:

@@ -29,6 +29,7 @@ class LipSyncDetector:
     """
 
     by_distance = False
+    with_motion = True
 
     def __init__(self, card: Card, weights: Path, device: str) -> None:
         self.card, self.device = card, device

@@ -91,6 +91,7 @@ class SyncNetDetector(_AudioVisual):
         return out
 
     by_distance = True
+    with_motion = False
 
     def embed_mouths(self, crops: RGB) -> Floats:
         """Embeddings float32[F - 4, 1024] of faces uint8[F, 224, 224, 3] at 25 Hz, each of five in a row."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from core.types import PCM, RGB
+from core.types import RGB
 
 _COUNT = 4
 _SEED = 11
@@ -17,11 +17,3 @@ def trial_pictures(size: int) -> RGB:
     coarse = rng.integers(0, 256, (_COUNT, 8, 8, 3)).astype(np.uint8)
     smooth = np.stack([cv2.resize(c, (size, size), interpolation=cv2.INTER_CUBIC) for c in coarse])
     return np.clip(smooth + rng.normal(0, 8, smooth.shape), 0, 255).astype(np.uint8)
-
-
-def trial_sounds(samples: int, sample_rate: int) -> PCM:
-    """Tones with overtones and some hiss float32[4, samples]."""
-    rng = np.random.default_rng(_SEED)
-    t = np.arange(samples) / sample_rate
-    tones = [sum(np.sin(2 * np.pi * pitch * k * t) / k for k in (1, 2, 3)) for pitch in (110, 180, 260, 400)]
-    return np.asarray(0.1 * np.stack(tones) + rng.normal(0, 0.01, (_COUNT, samples)), np.float32)

@@ -15,10 +15,11 @@ from core.errors import DamagedMediaError
 from core.media.decoding import decoder
 from core.stages.context import Context
 from core.stages.reading import Material
-from core.sync.coherence import REACH, Piece, spoken_at
+from core.sync.coherence import REACH, SHOWN, Coherence, Piece, Steps, coherence, spoken_at
 from core.sync.lips import FPS, MOUTH, Lips, View, cut_lips
 from core.sync.mouth import MouthMotion, mouth_motion
 from core.sync.speech import voiced
+from core.sync.together import by_both
 from core.sync.window import pick_windows
 from core.types import PCM, AudioClip, FaceTrack, Frame, MediaKind, Status
 
@@ -28,9 +29,11 @@ _SHORTEST = 25  # frames of a piece
 
 
 class Embedder(Protocol):
-    """A network that puts mouths and voices into one space, one vector a frame."""
+    """A network that puts mouths and voices into one space, one vector a frame. ``by_distance`` says that near vectors
+    fit, ``with_motion`` that it speaks together with the plain correlation."""
 
     by_distance: bool
+    with_motion: bool
 
     def embed_mouths(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]: ...
 
@@ -135,6 +138,13 @@ def pieces(person: Watched, audio: AudioClip, embedder: Embedder) -> list[Piece]
         middles = np.asarray(part.start_s + later + (np.arange(len(mouths)) + 0.5) / FPS, np.float64)
         out.append(Piece(part.start_s + later, mouths, voices, spoken_at(middles, times, heard), embedder.by_distance))
     return out
+
+
+def fitted(
+    person: Watched, parts: Sequence[Piece], audio: AudioClip, embedder: Embedder, steps: Steps = SHOWN
+) -> Coherence | None:
+    """What ``embedder`` finds of a person in its :func:`pieces`; None where nobody is heard for long enough."""
+    return by_both(parts, person.mouths, audio, steps) if embedder.with_motion else coherence(parts, steps)
 
 
 def sound_round(audio: AudioClip, start_s: float, frames: int) -> PCM:

@@ -20,7 +20,6 @@ REACH = 15
 
 MOMENT_S = 1.6
 STEP_S = 0.2
-VOTE_S, VOTE_STEP_S = 3.2, 1.6
 _NEAR_S = 0.2
 _ENOUGH = 0.4  # share of a moment in which somebody has to speak
 _WRONG = 24  # wrong sounds that the agreement is held against
@@ -82,7 +81,8 @@ class Coherence:
 
     ``curve`` float64[31] is the mean agreement while somebody speaks, ``lag`` the best shift in frames (> 0: the sound
     comes late), ``confidence`` in [0, 1] how surely lips and sound fit better there than wrong sound of the same person
-    fits at its best shift. Row j of ``moments`` float64[M, 31] is the agreement over 1.6 s round ``t_s[j]``.
+    fits at its best shift. Row j of ``moments`` float64[M, 31] is the agreement over a stretch (1.6 s unless another
+    length was asked for) round ``t_s[j]``. ``chance`` float64[K, 31] are curves of wrong sound.
     """
 
     curve: npt.NDArray[np.float64]
@@ -90,6 +90,7 @@ class Coherence:
     confidence: float
     t_s: npt.NDArray[np.float64]
     moments: npt.NDArray[np.float64]
+    chance: npt.NDArray[np.float64]
 
     @property
     def agreement(self) -> npt.NDArray[np.float64]:
@@ -108,7 +109,19 @@ def margins(moments: Floats, lag: int) -> npt.NDArray[np.float64]:
     return np.asarray(moments[:, low:high].max(axis=1) - np.median(moments, axis=1), dtype=np.float64)
 
 
-def coherence(pieces: Sequence[Piece]) -> Coherence | None:
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Stretches that moments are taken over: ``length_s`` long, one every ``step_s`` seconds."""
+
+    length_s: float = MOMENT_S
+    step_s: float = STEP_S
+
+
+SHOWN = Steps()
+VOTES = Steps(3.2, 1.6)
+
+
+def coherence(pieces: Sequence[Piece], steps: Steps = SHOWN) -> Coherence | None:
     """Put pieces together; None where nobody is heard for long enough in any of them."""
     spoken = [p for p in pieces if p.heard.sum() >= _ENOUGH * MOMENT_S * FPS]
     if not spoken:
@@ -117,13 +130,32 @@ def coherence(pieces: Sequence[Piece]) -> Coherence | None:
     weight /= weight.sum()
     every = [p.fits() for p in spoken]
     curve = sum(w * f[p.heard].mean(axis=0) for w, f, p in zip(weight, every, spoken, strict=True))
-    chance = sum(w * p.wrong() for w, p in zip(weight, spoken, strict=True)).max(axis=1)
-    best = float(np.max(curve))
-    surely = float(ndtr((best - chance.mean()) / max(float(chance.std(ddof=1)), 1e-9)))
-    rows = [over_time(f, p.middles_s, p.heard) for f, p in zip(every, spoken, strict=True)]
+    chance = sum(w * p.wrong() for w, p in zip(weight, spoken, strict=True))
+    rows = [over_time(f, p.middles_s, p.heard, FPS, steps) for f, p in zip(every, spoken, strict=True)]
+    t_s, moments = in_order(rows)
+    return Coherence(
+        np.asarray(curve), best_lag(curve), surely(curve, np.asarray(chance)), t_s, moments, np.asarray(chance)
+    )
+
+
+def best_lag(curve: Floats) -> int:
+    """The shift, in frames, at which a curve float64[31] is highest."""
+    return int(np.argmax(curve)) - REACH
+
+
+def surely(curve: Floats, chance: Floats) -> float:
+    """How surely the best of a curve float64[31] is better than those of wrong sound float64[K, 31]."""
+    best = np.asarray(chance, np.float64).max(axis=1)
+    return float(ndtr((float(np.max(curve)) - best.mean()) / max(float(best.std(ddof=1)), 1e-9)))
+
+
+def in_order(
+    rows: Sequence[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Times and moments of several pieces as one, by time."""
     t_s, moments = np.concatenate([t for t, _ in rows]), np.concatenate([m for _, m in rows])
     order = np.argsort(t_s, kind="stable")
-    return Coherence(np.asarray(curve), int(np.argmax(curve)) - REACH, surely, t_s[order], moments[order])
+    return t_s[order], moments[order]
 
 
 def over_time(
@@ -131,8 +163,7 @@ def over_time(
     middles_s: npt.NDArray[np.float64],
     heard: npt.NDArray[np.bool_],
     fps: float = FPS,
-    window_s: float = MOMENT_S,
-    step_s: float = STEP_S,
+    steps: Steps = SHOWN,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Middles float64[M] of windows in which somebody speaks enough, and their mean agreement float64[M, 31].
 
@@ -141,7 +172,7 @@ def over_time(
         middles_s: when the frames are half-way over, float64[N].
         heard: bool[N], where somebody speaks.
     """
-    width, step = round(window_s * fps), max(1, round(step_s * fps))
+    width, step = round(steps.length_s * fps), max(1, round(steps.step_s * fps))
     middles, rows = [], []
     for first in range(0, max(1, len(fits) - width + 1), step):
         part = slice(first, first + width)

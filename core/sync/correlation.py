@@ -10,7 +10,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
-from core.sync.coherence import REACH, Coherence, spoken_at
+from core.sync.coherence import REACH, SHOWN, Coherence, Steps, best_lag, in_order, spoken_at
 from core.sync.coherence import over_time as moments_of
 from core.sync.mouth import MouthMotion
 from core.sync.speech import envelope, is_silent, voiced
@@ -32,9 +32,8 @@ _CHANCES = 199  # chance sounds that the agreement is held against
 def sync_curve(track: FaceTrack, mouths: Sequence[MouthMotion], audio: AudioClip | None) -> SyncCurve:
     """Agreement of mouth and sound over shifts of -600 to +600 ms; a positive offset means that the sound lags.
 
-    ``agreement`` is the mean of three correlations in [-1, 1]: how far the lips are apart with how loud it is, how fast
-    they part with how fast it gets louder, and how much the mouth moves with how much the loudness changes, each after
-    trends slower than 1.5 s are taken off. ``confidence`` in [0, 1] is one minus the share of chance: how often sound
+    ``agreement`` is the correlation in [-1, 1] of how fast the lips part with how fast it gets louder, after trends
+    slower than 1.5 s are taken off the lips. ``confidence`` in [0, 1] is one minus the share of chance: how often sound
     of the same spectrum but random timing (phase-randomised surrogates, Theiler et al., 1992, Physica D 58) reaches as
     high a best agreement as the true sound does. It says that there is a relation, not that the face is real: fakes
     that are driven by sound follow it well.
@@ -61,54 +60,48 @@ def sync_curve(track: FaceTrack, mouths: Sequence[MouthMotion], audio: AudioClip
     return told(found, METHOD, track.id, moving[0].fps, CORRELATION_CAVEAT)
 
 
-def coherence_of(mouths: Sequence[MouthMotion], audio: AudioClip) -> Coherence | None:
+def coherence_of(mouths: Sequence[MouthMotion], audio: AudioClip, steps: Steps = SHOWN) -> Coherence | None:
     """What windows of one person say together; None where the sound does not vary in any of them."""
-    pairs = [(mouth, _lips(mouth), _sound(audio, mouth)) for mouth in mouths]
-    pairs = [(mouth, lips, sound) for mouth, lips, sound in pairs if _varies(sound)]
-    return _together(pairs, audio) if pairs else None
+    pairs = [(mouth, _lips(mouth), _sound(audio, mouth)) for mouth in mouths if _varies(_loudness(audio, mouth))]
+    return _together(pairs, audio, steps) if pairs else None
 
 
 def _not_applicable(track: FaceTrack, reason: str) -> SyncCurve:
     return SyncCurve(METHOD, Status.NOT_APPLICABLE, reason, track_id=track.id)
 
 
-def _varies(sound: Series) -> bool:
-    return bool(np.isfinite(sound[0]).any() and float(np.nanstd(sound[0])) >= _STEADY)
+def _varies(loudness: Series) -> bool:
+    return bool(np.isfinite(loudness).any() and float(np.nanstd(loudness)) >= _STEADY)
 
 
-def _together(pairs: Sequence[tuple[MouthMotion, Series, Series]], audio: AudioClip) -> Coherence:
+def _together(pairs: Sequence[tuple[MouthMotion, Series, Series]], audio: AudioClip, steps: Steps) -> Coherence:
     """What all windows say, weighted by how long the face is seen in each."""
     weight = np.array([mouth.seen_s for mouth, _, _ in pairs])
     weight = weight / weight.sum()
     curves, chances = [], []
     for seed, (_, lips, sound) in enumerate(pairs):
-        curves.append(weight[seed] * _agreement(lips, sound))
-        chances.append(weight[seed] * _agreement(lips, _scrambled(sound, seed)))
-    curve, chance = np.sum(curves, axis=0), np.sum(chances, axis=0).max(axis=-1)
-    best = float(curve.max())
+        curves.append(weight[seed] * _correlations(lips, sound))
+        chances.append(weight[seed] * _correlations(lips, _scrambled(sound, seed)))
+    curve, chance = np.sum(curves, axis=0), np.sum(chances, axis=0)
     times, heard = voiced(audio)
     rows = [
-        moments_of(_products(lips, sound), mouth.t_s, spoken_at(mouth.t_s, times, heard), mouth.fps)
+        moments_of(_products(lips, sound), mouth.t_s, spoken_at(mouth.t_s, times, heard), mouth.fps, steps)
         for mouth, lips, sound in pairs
     ]
-    t_s, moments = np.concatenate([t for t, _ in rows]), np.concatenate([m for _, m in rows])
-    order = np.argsort(t_s, kind="stable")
+    t_s, moments = in_order(rows)
     return Coherence(
         curve=curve,
-        lag=int(np.argmax(curve)) - REACH,
-        confidence=float(1.0 - (1 + (chance >= best).sum()) / (1 + _CHANCES)),
-        t_s=t_s[order],
-        moments=moments[order],
+        lag=best_lag(curve),
+        confidence=float(1.0 - (1 + (chance.max(axis=-1) >= curve.max()).sum()) / (1 + _CHANCES)),
+        t_s=t_s,
+        moments=moments,
+        chance=chance,
     )
 
 
 def _products(lips: Series, sound: Series) -> Series:
-    """The part that each moment has in the mean correlation, float64[N, 2 * lag + 1]; 0 where something is missing."""
-    total = np.zeros((lips.shape[1], 2 * REACH + 1))
-    for row in range(len(lips)):
-        a, b = (_standard(values) for values in (lips[row], sound[row]))
-        total += a[:, None] * sliding_window_view(b, 2 * REACH + 1)
-    return total / len(lips)
+    """The part that each moment has in the correlation, float64[N, 2 * lag + 1]; 0 where something is missing."""
+    return _standard(lips)[:, None] * sliding_window_view(_standard(sound), 2 * REACH + 1)
 
 
 def _standard(values: Series) -> Series:
@@ -117,23 +110,28 @@ def _standard(values: Series) -> Series:
 
 
 def _lips(mouth: MouthMotion) -> Series:
-    """Opening, speed of parting and amount of motion float64[3, N], without trends; NaN where the face is not seen."""
-    known = np.isfinite(mouth.opening)
-    opening = np.where(known, np.cumsum(np.where(known, mouth.opening, 0.0)) / mouth.fps, np.nan)
-    amount = np.log(mouth.motion + 0.03)  # so that one yawn does not outweigh ten words
-    return np.stack([_level(row, mouth.fps) for row in (opening, mouth.opening, amount)])
+    """How fast the lips part float64[N], without trends; NaN where the face is not seen."""
+    return _level(mouth.opening, mouth.fps)
 
 
 def _sound(audio: AudioClip, mouth: MouthMotion) -> Series:
-    """Loudness, its rise and the size of its change float64[3, N + 2 * lag], on the mouth's times and ``REACH``
-    frames beyond on both sides; NaN where there is no recording."""
+    """How fast it gets louder float64[N + 2 * lag], on the mouth's times and ``REACH`` frames beyond on both sides; NaN
+    where there is no recording."""
     times, loudness = envelope(audio)
     rate = 1.0 / float(times[1] - times[0]) if len(times) > 1 else 100.0
     rise = np.gradient(gaussian_filter1d(loudness, _SMOOTH_S * rate)) * rate if len(loudness) > 1 else loudness * 0.0
+    return _binned(times, rise, _reached(mouth), 1.0 / mouth.fps)
+
+
+def _loudness(audio: AudioClip, mouth: MouthMotion) -> Series:
+    """Loudness float64[N + 2 * lag] at the times of :func:`_sound`."""
+    times, loudness = envelope(audio)
+    return _binned(times, loudness, _reached(mouth), 1.0 / mouth.fps)
+
+
+def _reached(mouth: MouthMotion) -> Series:
     pad = np.arange(1, REACH + 1) / mouth.fps
-    wanted = np.concatenate([mouth.t_s[0] - pad[::-1], mouth.t_s, mouth.t_s[-1] + pad])
-    rows = [_binned(times, row, wanted, 1.0 / mouth.fps) for row in (loudness, rise, np.abs(rise))]
-    return np.stack([_level(rows[0], mouth.fps), rows[1], _level(rows[2], mouth.fps)])
+    return np.concatenate([mouth.t_s[0] - pad[::-1], mouth.t_s, mouth.t_s[-1] + pad])
 
 
 def _binned(times: Series, values: Series, wanted: Series, width: float) -> Series:
@@ -158,19 +156,6 @@ def _level(values: Series, fps: float) -> Series:
     return np.where(known, filled - trend, np.nan)
 
 
-def _agreement(lips: Series, sound: Series) -> Series:
-    """Mean correlation of the three pairs at each shift, earliest sound first.
-
-    Args:
-        lips: float64[3, N].
-        sound: float64[..., 3, N + 2 * lag].
-
-    Returns:
-        float64[..., 2 * lag + 1].
-    """
-    return np.mean([_correlations(lips[row], sound[..., row, :]) for row in range(len(lips))], axis=0)
-
-
 def _correlations(values: Series, sound: Series) -> Series:
     """Pearson's correlation of float64[N] with every stretch of N in float64[..., M] where both are known."""
     here, there = np.isfinite(values), np.isfinite(sound)
@@ -186,10 +171,9 @@ def _correlations(values: Series, sound: Series) -> Series:
 
 
 def _scrambled(sound: Series, seed: int) -> Series:
-    """``_CHANCES`` sounds with the same spectra and the same relation between their rows, but at random times: one
-    random phase a frequency is added to all rows. float64[chances, 3, M]."""
+    """``_CHANCES`` sounds with the same spectrum but at random times, float64[chances, M]."""
     known = np.isfinite(sound)
-    spectrum = np.fft.rfft(np.where(known, sound, 0.0), axis=-1)
-    phases = np.random.default_rng(seed).random((_CHANCES, 1, spectrum.shape[-1]))
-    turned = np.fft.irfft(spectrum * np.exp(2j * np.pi * phases), n=sound.shape[-1], axis=-1)
+    spectrum = np.fft.rfft(np.where(known, sound, 0.0))
+    phases = np.random.default_rng(seed).random((_CHANCES, len(spectrum)))
+    turned = np.fft.irfft(spectrum * np.exp(2j * np.pi * phases), n=len(sound))
     return np.where(known, turned, np.nan)

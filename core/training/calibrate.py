@@ -93,9 +93,10 @@ def calibration_crops(data: Path, store: Path, frames: int) -> Crops:
 
 
 def calibration_set(config: TrainConfig, data: Path, store: Path) -> ValidationSet:
-    """Real faces of the calibration split, each with one pseudo-fake."""
+    """Real faces of the calibration split, each with one pseudo-fake, and both once more through a strong nuisance: how
+    sure a detector may be of a worn picture is learned from worn pictures."""
     crops = calibration_crops(data, store, config.data.frames_per_clip)
-    return make_validation(crops, config, seed=2)
+    return make_validation(crops, config, seed=2, worn=True)
 
 
 def calibrate(card: Card, known: ValidationSet, weights: Path) -> Calibration:

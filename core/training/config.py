@@ -35,6 +35,7 @@ class NuisanceConfig(_Part):
     strength: float = Field(default=1.0, ge=0, le=1)
     finish: float = Field(default=0.0, ge=0, le=1, description="share of inputs compressed after they were cut")
     video: float = Field(default=0.0, ge=0, le=1, description="how often compression is that of video frames")
+    worn_reals: float = Field(default=0.0, ge=0, le=1, description="share of reals that are worn once more, alone")
     jitter_turn_deg: float = 6.0
     jitter_scale: float = 0.06
     jitter_shift: float = 0.03

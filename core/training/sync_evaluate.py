@@ -13,13 +13,14 @@ import numpy.typing as npt
 from core.detectors.lip_sync import LipSyncDetector
 from core.registry import Metric
 from core.stages.watching import sound_round
-from core.sync.coherence import Coherence, Piece, coherence, spoken_at
+from core.sync.coherence import SHOWN, VOTES, Coherence, Piece, Steps, spoken_at
 from core.sync.correlation import coherence_of
 from core.sync.lips import FPS
 from core.sync.speech import voiced
+from core.sync.together import by_both
 from core.sync.votes import window_logits
 from core.training import metrics
-from core.training.data.talking import MARGIN, SR_HZ, Talk
+from core.training.data.talking import MARGIN, SR_HZ, WINDOW_S, Talk
 from core.training.intervals import wilson
 from core.types import AudioClip
 
@@ -28,67 +29,91 @@ FOREIGN = 3
 """Other people's recordings that each clip is put to."""
 _SPOKEN_S = 3.0
 _NEAR_MS = 40.0
+_WINDOWS = 2
 
 Hear: TypeAlias = Callable[[AudioClip], Coherence | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A stretch of one clip with at least three seconds of speech, and how a measure hears a sound to it. ``votes``
-    float64[M] are the raw logits of a sound's windows; None for a measure that has none."""
+    """One clip with at least three seconds of speech, and how a measure hears a sound to it, as an analysis does: in
+    its first two windows. ``votes`` float64[M] are the raw logits of a sound's stretches; None for a measure that has
+    none."""
 
     talk: Talk
     hear: Hear
     votes: Callable[[AudioClip], npt.NDArray[np.float64]] | None = None
 
 
-def scenes_by_network(talk: Talk, detector: LipSyncDetector) -> list[Scene]:
-    """The pieces of a clip as the network sees them."""
-    out = []
-    for piece in talk.pieces:
-        mouths = detector.embed_mouths(piece.crops[:, MARGIN:-MARGIN, MARGIN:-MARGIN])
+def scenes_by_both(talk: Talk, detector: LipSyncDetector) -> list[Scene]:
+    """A clip as the network and the correlation together see it."""
+    shown = [
+        (p.start_s, detector.embed_mouths(_inner(p.crops))) for p in talk.pieces if p.start_s < _WINDOWS * WINDOW_S
+    ]
+    motions = talk.motions[:_WINDOWS]
 
-        def part(audio: AudioClip, start_s: float = piece.start_s, mouths: npt.NDArray[np.float32] = mouths) -> Piece:
-            times, heard = voiced(audio)
+    def parts(audio: AudioClip) -> list[Piece]:
+        times, heard = voiced(audio)
+        out = []
+        for start_s, mouths in shown:
             middles = np.asarray(start_s + (np.arange(len(mouths)) + 0.5) / FPS, np.float64)
             voices = detector.embed_voices(sound_round(audio, start_s, len(mouths)))
-            return Piece(start_s, mouths, voices, spoken_at(middles, times, heard))
+            out.append(Piece(start_s, mouths, voices, spoken_at(middles, times, heard)))
+        return out
 
-        if part(talk.audio).heard.sum() >= _SPOKEN_S * FPS:
-            out.append(Scene(talk, partial(_heard, part), partial(_logits, part)))
-    return out
+    def hear(audio: AudioClip, steps: Steps = SHOWN) -> Coherence | None:
+        return by_both(parts(audio), motions, audio, steps)
+
+    def votes(audio: AudioClip) -> npt.NDArray[np.float64]:
+        return window_logits(hear(audio, VOTES))[1]
+
+    spoken = sum(int(part.heard.sum()) for part in parts(talk.audio))
+    return [Scene(talk, hear, votes)] if spoken >= _SPOKEN_S * FPS else []
 
 
-def _heard(part: Callable[[AudioClip], Piece], audio: AudioClip) -> Coherence | None:
-    return coherence([part(audio)])
-
-
-def _logits(part: Callable[[AudioClip], Piece], audio: AudioClip) -> npt.NDArray[np.float64]:
-    return window_logits([part(audio)])[1]
+def _inner(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    return crops[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
 def scenes_by_motion(talk: Talk) -> list[Scene]:
-    """The windows of a clip as the measure without a network sees them."""
+    """A clip as the measure without a network sees it."""
     times, heard = voiced(talk.audio)
-    out = []
-    for mouth in talk.motions:
-        spoken = spoken_at(mouth.t_s, times, heard) & np.isfinite(mouth.motion)
-        if spoken.sum() >= _SPOKEN_S * FPS and mouth.moves:
-            out.append(Scene(talk, partial(coherence_of, [mouth])))
-    return out
+    moving = [mouth for mouth in talk.motions[:_WINDOWS] if mouth.moves]
+    spoken = sum(int((spoken_at(m.t_s, times, heard) & np.isfinite(m.motion)).sum()) for m in moving)
+    return [Scene(talk, partial(coherence_of, moving))] if spoken >= _SPOKEN_S * FPS else []
 
 
-def shifts_found(scenes: Sequence[Scene]) -> dict[str, list[bool]]:
-    """For each clip, whether each constant shift was found within one frame."""
+def shifts_found(scenes: Sequence[Scene], own: Mapping[str, int] | None = None) -> dict[str, list[bool]]:
+    """For each clip, whether each constant shift was found within one frame.
+
+    Args:
+        own: frames by which the sound of a clip is late as it is; without it, all are taken to be in time, and with it
+            only those named are asked.
+    """
     out: dict[str, list[bool]] = {}
     for scene in scenes:
+        clip, audio = scene.talk.item.sha256, scene.talk.audio
+        if own is not None and clip not in own:
+            continue
+        late_ms = 0.0 if own is None else own[clip] * 1000 / FPS
+        out[clip] = []
         for shift_ms in SHIFTS_MS:
-            audio = scene.talk.audio
             found = scene.hear(replace(audio, start_s=audio.start_s + shift_ms / 1000))
             lag_ms = found.lag * 1000 / FPS if found is not None else np.inf
-            near = abs(lag_ms - shift_ms) <= _NEAR_MS + 1e-6
-            out.setdefault(scene.talk.item.sha256, []).append(bool(near))
+            out[clip].append(bool(abs(lag_ms - shift_ms - late_ms) <= _NEAR_MS + 1e-6))
     return out
+
+
+def window_of(talk: Talk, number: int) -> Talk:
+    """What is seen of a clip in one window of eight seconds."""
+    inside = tuple(p for p in talk.pieces if number * WINDOW_S <= p.start_s < (number + 1) * WINDOW_S)
+    return replace(talk, pieces=inside, motions=talk.motions[number : number + 1])
+
+
+def own_lags(scenes: Sequence[Scene]) -> dict[str, int]:
+    """The best shift of each clip as it is, in frames."""
+    found = {scene.talk.item.sha256: scene.hear(scene.talk.audio) for scene in scenes}
+    return {clip: one.lag for clip, one in found.items() if one is not None}
 
 
 def foreign_sounds(talks: Sequence[Talk], seed: int = 0) -> dict[str, list[AudioClip]]:
@@ -107,8 +132,8 @@ def foreign_sounds(talks: Sequence[Talk], seed: int = 0) -> dict[str, list[Audio
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Told:
-    """Scores of stretches, the higher the less they fit, by clip: ``score`` float64[N], ``fake`` bool[N], ``clip`` and
-    ``person`` str[N]."""
+    """Scores of clips or stretches, the higher the less they fit, by clip: ``score`` float64[N], ``fake`` bool[N],
+    ``clip`` and ``person`` str[N]."""
 
     score: npt.NDArray[np.float64]
     fake: npt.NDArray[np.bool_]
@@ -127,7 +152,7 @@ def told(rows: Sequence[tuple[float, bool, Talk]]) -> Told:
 
 
 def against_foreign(scenes: Sequence[Scene], foreign: Mapping[str, Sequence[AudioClip]]) -> Told:
-    """Each stretch with its own sound and with that of others."""
+    """Each clip with its own sound and with that of others."""
     rows = []
     for scene in scenes:
         for fake, audio in ((False, scene.talk.audio), *((True, a) for a in foreign[scene.talk.item.sha256])):
@@ -149,8 +174,8 @@ def against_new_lips(real: Sequence[Scene], forged: Sequence[Scene]) -> Told:
 
 
 def stands_out(found: Coherence | None) -> float | None:
-    """How far the best shift stands out of all."""
-    return None if found is None else float(found.curve.max() - np.median(found.curve))
+    """By how many standard deviations of wrong sound the best shift is better than it."""
+    return None if found is None else float((found.curve.max() - found.chance.mean()) / max(found.chance.std(), 1e-9))
 
 
 def vote_rows(
@@ -165,13 +190,13 @@ def vote_rows(
                 yield logit, fake, scene.talk
 
 
-def share_found(found: Mapping[str, Sequence[bool]], dataset: str, command: str) -> Metric:
-    """Share of shifts that were found; the interval counts clips, not shifts."""
+def share_found(found: Mapping[str, Sequence[bool]], dataset: str, command: str, more: str = "") -> Metric:
+    """Share of shifts that were found, named with ``more``; the interval counts clips, not shifts."""
     rates = [float(np.mean(hits)) for hits in found.values()]
     value = float(np.mean(rates))
     low, high = wilson(round(value * len(rates)), len(rates))
     return Metric(
-        name="shifts of up to 400 ms found within one frame",
+        name=f"shifts of up to 400 ms found within one frame{more}",
         value=round(value, 4),
         low=round(low, 4),
         high=round(high, 4),

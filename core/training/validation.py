@@ -13,6 +13,8 @@ from core.training.config import TrainConfig
 from core.training.data.crops import Crops
 from core.training.data.pairs import Drawer, make_fake, to_input
 from core.training.nuisance import degrade
+from core.training.robustness import all_series
+from core.types import RGB
 
 FRAMES_PER_CLIP = 6
 
@@ -49,13 +51,20 @@ def spaced(crops: Crops, per_clip: int = FRAMES_PER_CLIP) -> list[int]:
 
 
 def make_validation(
-    crops: Crops, config: TrainConfig, *, seed: int = 1, methods: tuple[str, ...] | None = None, strength: float = 0.6
+    crops: Crops,
+    config: TrainConfig,
+    *,
+    seed: int = 1,
+    methods: tuple[str, ...] | None = None,
+    strength: float = 0.6,
+    worn: bool = False,
 ) -> ValidationSet:
     """Each picture once real and once forged, methods in turn, half of the pairs degraded alike.
 
     Args:
         methods: pseudo-fakes to use; all of ``config`` by default.
         strength: of the nuisances.
+        worn: every pair stands there once more, through one strong nuisance (:func:`worn_hard`).
     """
     names = tuple(sorted(config.fakes)) if methods is None else methods
     drawer = Drawer(crops, config.data.source_weights, config.data.other_weight)
@@ -66,9 +75,15 @@ def make_validation(
         face, forged = make_fake(rng, crops, index, name, drawer)
         noise_seed = int(rng.integers(2**63))
         hard = rng.random() < 0.5
+        shown = []
         for image, is_fake in ((face.pixels, False), (forged, True)):
             if hard:
                 image = degrade(np.random.default_rng(noise_seed), image, strength)
+            shown.append((image, is_fake))
+        if worn:
+            pair = ((face.pixels, False), (forged, True))
+            shown += [(worn_hard(np.random.default_rng(noise_seed), image), is_fake) for image, is_fake in pair]
+        for image, is_fake in shown:
             pixels.append(to_input(image, face.landmarks, config.input))
             fake.append(is_fake)
             method.append(name if is_fake else "pristine")
@@ -80,3 +95,10 @@ def make_validation(
         np.asarray([row.source for row in rows]),
         np.asarray([row.identity for row in rows]),
     )
+
+
+def worn_hard(rng: np.random.Generator, rgb: RGB) -> RGB:
+    """uint8[H, W, 3] after one nuisance of :func:`core.training.robustness.all_series` at one of its levels."""
+    series = list(all_series().values())
+    one = series[int(rng.integers(len(series)))]
+    return one.apply(rng, rgb, one.levels[int(rng.integers(len(one.levels)))])

@@ -9,14 +9,18 @@ import pytest
 
 from core import schema
 from core.figures import shown_curves, sync_over_time
-from core.sync.coherence import FPS, REACH, Piece, coherence, spoken_at, worst
+from core.sync.coherence import FPS, REACH, VOTES, Piece, coherence, spoken_at, worst
+from core.sync.correlation import coherence_of
 from core.sync.lips import FACE, MOUTH, cut_lips, on_grid
 from core.sync.mouth import MouthMotion
+from core.sync.speech import envelope
 from core.sync.telling import told
+from core.sync.together import by_both
 from core.sync.votes import window_logits
 from core.sync.words import READING, summary
-from core.types import Frame, Status, SyncCurve, SyncStretch
+from core.types import AudioClip, Frame, Status, SyncCurve, SyncStretch
 from tests import analyses
+from tests.media_drawing import voice
 
 WIDTH = 16
 
@@ -103,13 +107,51 @@ def test_speech_is_heard_a_little_around():
 
 
 def test_votes_ignore_a_constant_shift():
-    t_s, still = window_logits([piece(lag=0)])
-    _, late = window_logits([piece(lag=9)])
-    _, foreign = window_logits([replace(piece(), voices=piece(seed=77).voices)])
+    t_s, still = window_logits(coherence([piece(lag=0)], VOTES))
+    _, late = window_logits(coherence([piece(lag=9)], VOTES))
+    _, foreign = window_logits(coherence([replace(piece(), voices=piece(seed=77).voices)], VOTES))
     assert len(t_s) == len(still) >= 3
     assert still.mean() == pytest.approx(late.mean(), rel=0.1)
-    assert foreign.mean() > still.mean() + 3
-    assert not len(window_logits([])[0])
+    assert foreign.mean() > still.mean() + 0.15
+    assert not len(window_logits(None)[0])
+
+
+def mouth_of(audio: AudioClip, lag: int, noise: float, seed: int = 0) -> MouthMotion:
+    """Lips that part as it gets louder, ``lag`` frames before the sound, with grain."""
+    times, loudness = envelope(audio)
+    rise = np.gradient(np.interp((np.arange(200) + lag + 0.5) / FPS, times, loudness)) * FPS
+    opening = rise + noise * rise.std() * np.random.default_rng(seed + 900).normal(size=200)
+    return moved(opening)
+
+
+def moved(opening: np.ndarray) -> MouthMotion:
+    speed = np.asarray(opening, np.float64)
+    return MouthMotion(np.asarray((np.arange(200) + 0.5) / FPS, np.float64), np.abs(speed), speed, FPS)
+
+
+def test_two_measures_find_together_what_neither_finds_alone():
+    audio = AudioClip(voice(10.0, 16_000, 1), 16_000)
+    hits = {"both": 0, "network": 0, "motion": 0}
+    for seed in range(12):
+        weak = piece(lag=3, noise=30.0, seed=seed, start_s=0.0)
+        lips = mouth_of(audio, 3, 5.0, seed)
+        both, network = by_both([weak], [lips], audio), coherence([weak])
+        motion = coherence_of([lips], audio)
+        assert both is not None and network is not None and motion is not None
+        hits["both"] += both.lag == 3
+        hits["network"] += network.lag == 3
+        hits["motion"] += motion.lag == 3
+    assert hits["both"] > max(hits["network"], hits["motion"])
+
+
+def test_where_the_mouth_is_still_the_network_speaks_alone():
+    audio = AudioClip(voice(10.0, 16_000, 1), 16_000)
+    one = piece(lag=4, start_s=0.0)
+    alone, still = coherence([one]), by_both([one], [moved(np.zeros(200))], audio)
+    assert alone is not None and still is not None
+    assert still.lag == alone.lag == 4
+    assert still.confidence == alone.confidence
+    assert by_both([], [mouth_of(audio, 0, 0.0)], audio) is None
 
 
 def test_the_row_is_whole_and_can_be_written():

@@ -86,7 +86,7 @@ def test_from_a_run_to_a_measured_card(place):
     assert read_card(place / "lip-sync.yaml") == card
     assert {m.name for m in card.measured} >= {"AUC, sound of other clips", "AUC, new lips (test split)"}
     facts = json.loads((place / "lip-sync.json").read_text())
-    plain = {m["name"]: m for m in facts["without a network"]}
+    plain = {m["name"]: m for m in facts["correlation alone"]}
     assert plain["shifts of up to 400 ms found within one frame"]["value"] > 0.9
     assert plain["AUC, sound of other clips"]["value"] > 0.8
     assert "| Measure | Value | Interval | n | Data |" in (place / "lip-sync.md").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -148,7 +149,7 @@ def moving(still: bool = False) -> MouthMotion:
 
 
 def calibrated(card: Card) -> Card:
-    fit = Calibration(a=1.0, b=4.0, n_real=50, n_fake=50, ece=0.05, fit_sha256="0" * 64)
+    fit = Calibration(a=20.0, b=4.0, n_real=50, n_fake=50, ece=0.05, fit_sha256="0" * 64)
     return card.model_copy(update={"calibration": fit})
 
 
@@ -162,7 +163,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Any:
             ref=SimpleNamespace(kind=kind), audio=AudioClip(np.zeros(1600, np.float32), 16_000)
         )
         monkeypatch.setattr(lips, "watched", lambda *_: seen)
-        monkeypatch.setattr(lips, "leased", lambda *_: __import__("contextlib").nullcontext(None))
+        monkeypatch.setattr(lips, "leased", lambda *_: nullcontext(SimpleNamespace(with_motion=False)))
         monkeypatch.setattr(lips, "pieces", lambda one, *_: people[one.track_id - 1][0])
         tracks: Any = [SimpleNamespace(id=one.track_id) for one in seen]
         return lips.ask(card, Path("w"), material, tracks, SimpleNamespace())  # type: ignore[arg-type]

@@ -10,8 +10,8 @@ from core.stages.asking.answers import Answer, silent, spoken
 from core.stages.context import Context
 from core.stages.listening import leased, view_of
 from core.stages.reading import Material
-from core.stages.watching import Embedder, Watched, pieces, unheard, watched
-from core.sync.coherence import Piece, coherence
+from core.stages.watching import Embedder, Watched, fitted, pieces, unheard, watched
+from core.sync.coherence import VOTES, Coherence
 from core.sync.votes import window_logits
 from core.sync.words import RELATED
 from core.types import AudioClip, FaceTrack, Status
@@ -30,24 +30,23 @@ def ask(card: Card, weights: Path, material: Material, tracks: Sequence[FaceTrac
         return [silent(card, Status.UNAVAILABLE, _NOT_CALIBRATED)]
     people = watched(material, tracks, context, view_of(card))
     with leased(card, weights, context) as embedder:
-        known = {seen.track_id: _pieces(seen, material.audio, embedder) for seen in people}
-    fits = {who: coherence(parts) for who, parts in known.items()}
-    speakers = {who for who, found in fits.items() if found is not None and found.confidence >= RELATED}
-    return [_answer(card, seen, known[seen.track_id], speakers) for seen in people]
+        found = {seen.track_id: _found(seen, material.audio, embedder) for seen in people}
+    speakers = {who for who, one in found.items() if one is not None and one.confidence >= RELATED}
+    return [_answer(card, seen, found[seen.track_id], speakers) for seen in people]
 
 
-def _pieces(seen: Watched, audio: AudioClip, embedder: Embedder) -> list[Piece]:
-    return pieces(seen, audio, embedder) if seen.status is Status.OK else []
+def _found(seen: Watched, audio: AudioClip, embedder: Embedder) -> Coherence | None:
+    return fitted(seen, pieces(seen, audio, embedder), audio, embedder, VOTES) if seen.status is Status.OK else None
 
 
-def _answer(card: Card, seen: Watched, parts: Sequence[Piece], speakers: set[int]) -> Answer:
+def _answer(card: Card, seen: Watched, found: Coherence | None, speakers: set[int]) -> Answer:
     if seen.status is not Status.OK:
         return silent(card, seen.status, seen.reason, seen.track_id)
     if not any(m.moves for m in seen.mouths):
         return silent(card, Status.NOT_APPLICABLE, "the mouth does not move as if it spoke", seen.track_id)
     if speakers and seen.track_id not in speakers:
         return silent(card, Status.NOT_APPLICABLE, _OTHER_SPEAKS, seen.track_id)
-    t_s, logits = window_logits(parts)
+    t_s, logits = window_logits(found)
     if not len(logits):
         return silent(card, Status.NOT_APPLICABLE, _NOTHING_SAID, seen.track_id)
     return spoken(card, logits, [float(t) for t in t_s], seen.track_id)

@@ -141,9 +141,18 @@ class Pairs(SeededPairs):
         face, forged = make_fake(rng, self._crops, index, self._methods[number], self._drawer)
         change = jitter(rng, cfg.nuisance, cfg.input.size)
         seed = int(rng.integers(2**63))
-        pair = [self._input(seed, image, face, change) for image in (face.pixels, forged)]
+        worn = self._worn_alone(rng, face.pixels)
+        pair = [self._input(seed, image, face, change) for image in (worn, forged)]
         clean = [to_input(image, face.landmarks, cfg.input, change) for image in (face.pixels, forged)]
         return stacked(pair), number, index, torch.from_numpy(changed(*clean))
+
+    def _worn_alone(self, rng: np.random.Generator, real: RGB) -> RGB:
+        """In ``worn_reals`` of the cases the real goes through nuisances that its fake is spared: what is too worn to
+        show traces shall count as real rather than as undecided."""
+        share = self._config.nuisance.worn_reals
+        if not share or rng.random() >= share:
+            return real
+        return degrade(rng, real, 1.0, self._config.nuisance.video)
 
     def _input(self, seed: int, image: RGB, face: FaceCrop, change: npt.NDArray[np.float64]) -> RGB:
         """Degrade and cut: equal seeds do the same to a real and to its fake."""

@@ -31,7 +31,7 @@ MARGIN = 8
 SR_HZ = 16_000
 LONGEST_S = 32.0
 """So much of a file is read, from its start."""
-_WINDOW_S = 8.0
+WINDOW_S = 8.0
 _LOOKS_A_SECOND = 2.0
 _SHORTEST = 25
 
@@ -99,8 +99,8 @@ def _cut(path: Path, context: Context) -> tuple[list[Lips], list[MouthMotion], A
             return [], [], nothing
         person = max(people, key=lambda t: len(t.t_s))
         pieces, motions = list[Lips](), list[MouthMotion]()
-        for start_s in np.arange(0.0, length, _WINDOW_S).tolist():
-            frames = read_window(ref, info, start_s, min(start_s + _WINDOW_S, length), limits=limits)
+        for start_s in np.arange(0.0, length, WINDOW_S).tolist():
+            frames = read_window(ref, info, start_s, min(start_s + WINDOW_S, length), limits=limits)
             motions.append(mouth_motion(frames, person))
             pieces += _mouths(frames, motions[-1])
         return pieces, motions, audio
