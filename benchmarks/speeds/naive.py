@@ -19,6 +19,7 @@ from benchmarks.speeds.page import Chapter, seconds
 from core.detectors.base import FrameDetector, load_detector
 from core.faces.align import crop
 from core.fusion.calibration import sigmoid
+from core.fusion.verdict import label_of
 from core.media.guard import identify
 from core.media.probe import probe
 from core.media.video import read_frames
@@ -27,9 +28,10 @@ from core.registry import card, ensemble, member_cards
 from core.runtime.backends import accelerated
 from core.runtime.batching import run_batched
 from core.settings import Settings, build_settings
-from core.types import RGB, Analysis, Face, Stage
+from core.types import RGB, Analysis, Face, Stage, Thresholds
 from core.weights import trusted
 from core.weights.files import as_found, fresh_sha256
+from tests import media
 from tests.unit.plugin_samples import EfficientNetB4, Reference, Xception, fed, pictures
 from tests.unit.test_plugin_deepfakebench import F3Net
 from tests.unit.test_plugin_effort import Effort
@@ -123,9 +125,14 @@ def measure(folder: Path) -> Chapter:
         _row("the whole way", naive_s, ours_s),
         _row("finding faces", first.finding_s, finding_s),
     ]
+    answers = []
     for (known, weights), p, spent in zip(cards, first.p, first.asking_s, strict=True):
         answer, batched_s = _asked(accelerated(load_detector(known, weights, "cpu"), settings), first.faces, settings)
         rows.append(_row(f"{known.id}, same faces", spent, batched_s, abs(answer - p)))
+        answers.append(answer)
+    rows.append(_verdicts(float(np.mean(first.p)), float(np.mean(answers))))
+    picture_s, _ = seconds(lambda: analyse(media.portrait(folder / "one.png", size=1024), settings))
+    rows.append(["one picture, the whole way", "", "", f"{picture_s:.2f}", ""])
     shipped = settings.model_copy(update={"preset": "default"})
     scores = {s.detector: s.raw for s in analyse(path, shipped).scores if s.track_id is not None}
     for name in _SHIPPED:
@@ -143,6 +150,13 @@ def measure(folder: Path) -> Chapter:
     )
     head = ["", "times as fast", "naive, seconds", "pipeline, seconds", "difference"]
     return Chapter("Naive against the pipeline", "python -m benchmarks.speed --only naive", text, head, rows)
+
+
+def _verdicts(naive_p: float, ours_p: float) -> list[str]:
+    """The preset's weighted mean, all weights alike, on the same faces, and what its thresholds make of it."""
+    thresholds = Thresholds(**ensemble("forensics4").thresholds)
+    theirs, ours = (label_of(p, thresholds).value for p in (naive_p, ours_p))
+    return [f"verdict on the same faces: {theirs}, {ours}", "", "", "", f"{abs(naive_p - ours_p):.4f}"]
 
 
 def _asked(detector: FrameDetector, faces: list[tuple[RGB, Face]], settings: Settings) -> tuple[float, float]:

@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from core.faces.quality import sharpness
 
-QualityBin = Literal["soft", "fair", "sharp"]
-QUALITY_BINS: tuple[QualityBin, ...] = ("soft", "fair", "sharp")
-# Variance of the Laplacian at 128 px from which on an input counts as fair and as sharp: small, enlarged, blurred or
-# heavily compressed faces are soft, faces of a good camera at 200 px and more are sharp.
-_EDGES = (60.0, 150.0)
+QualityBin = Literal["blurred", "soft", "fair", "sharp"]
+QUALITY_BINS: tuple[QualityBin, ...] = ("blurred", "soft", "fair", "sharp")
+# Variance of the Laplacian at 128 px from which on an input counts as soft, fair and sharp: out of focus, very dark or
+# enlarged three times is blurred; small or heavily compressed faces are soft, those of a good camera at 200 px and more
+# are sharp.
+_EDGES = (25.0, 60.0, 150.0)
 
 
 def detail(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:

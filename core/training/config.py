@@ -35,7 +35,10 @@ class NuisanceConfig(_Part):
     strength: float = Field(default=1.0, ge=0, le=1)
     finish: float = Field(default=0.0, ge=0, le=1, description="share of inputs compressed after they were cut")
     video: float = Field(default=0.0, ge=0, le=1, description="how often compression is that of video frames")
-    worn_reals: float = Field(default=0.0, ge=0, le=1, description="share of reals that are worn once more, alone")
+    worn_reals: float = Field(
+        default=0.0, ge=0, le=1, description="share of reals that go through one more chain, alone"
+    )
+    struck_reals: float = Field(default=0.0, ge=0, le=1, description="... through a single strong nuisance, alone")
     jitter_turn_deg: float = 6.0
     jitter_scale: float = 0.06
     jitter_shift: float = 0.03
@@ -47,6 +50,9 @@ class ModelConfig(_Part):
     architecture: str
     start: Literal["scratch", "imagenet-lite", "imagenet-mobilenetv2", "checkpoint"] = "scratch"
     start_file: str | None = None
+    origin: Literal["scratch", "imagenet-lite", "imagenet-mobilenetv2"] = Field(
+        default="scratch", description="what the start_file of a checkpoint began with"
+    )
     teachers: tuple[str, ...] = Field(default=(), description="shipped detectors of the same input to distil from")
     drop_rate: float = 0.0
     drop_path_rate: float = 0.0
@@ -69,6 +75,7 @@ class OptimConfig(_Part):
     distil: float = Field(default=0.0, ge=0, le=1, description="share of the teachers' mean logit in the target")
     consistency: float = Field(default=0.0, ge=0, description="weight of the hinge between a real and its own fake")
     ema: float = Field(default=0.999, ge=0, lt=1)
+    keep_start: float = Field(default=0.0, ge=0, lt=1, description="share of the weights it began with in the result")
     patience: int = Field(default=10, ge=1, description="epochs without a better validation AUC before it stops")
 
 

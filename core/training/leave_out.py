@@ -31,8 +31,14 @@ def without(config: TrainConfig, method: str, epochs: int | None = None) -> Trai
         epochs: a shorter run, then with one cosine period.
 
     Raises:
-        ConfigError: the method is not among the fakes, or it is the only one.
+        ConfigError: the method is not among the fakes, it is the only one, or the network begins with weights that may
+            have met it.
     """
+    if config.model.start == "checkpoint":
+        raise ConfigError(
+            f"{config.id} begins with {config.model.start_file}, which was trained with all methods.",
+            hint="Leave methods out of the training that made that file.",
+        )
     rest = {name: odds for name, odds in config.fakes.items() if name != method}
     if method not in config.fakes or not rest:
         raise ConfigError(
@@ -41,7 +47,8 @@ def without(config: TrainConfig, method: str, epochs: int | None = None) -> Trai
     optim: dict[str, Any] = {"distil": 0.0}
     data: dict[str, Any] = {}
     if epochs is not None:
-        optim |= {"epochs": epochs, "restart_epochs": 0}
+        steps = epochs * max(1, config.optim.pairs_per_epoch // config.optim.pairs_per_batch)
+        optim |= {"epochs": epochs, "restart_epochs": 0, "warmup_steps": min(config.optim.warmup_steps, steps // 5)}
         # Pairs that are met once need not be kept.
         data = {"bank_epochs": config.data.bank_epochs if epochs > config.data.bank_epochs else 0}
     return config.model_copy(

@@ -75,6 +75,18 @@ def start(net: nn.Module, config: ModelConfig) -> None:
         net.load_state_dict(load_file(config.start_file), strict=True)
 
 
+def mixed(first: Path, last: Path, share: float) -> dict[str, torch.Tensor]:
+    """Weights between those of two safetensors files of one network, ``share`` of the first: what a network learned
+    late, without much loss of what it knew (Wortsman et al., 2022, arXiv:2109.01903)."""
+    from safetensors.torch import load_file
+
+    began, ended = load_file(first), load_file(last)
+    return {
+        name: share * began[name] + (1 - share) * value if value.is_floating_point() else value
+        for name, value in ended.items()
+    }
+
+
 def normalise(pixels: torch.Tensor, spec: InputSpec) -> torch.Tensor:
     """uint8[N, S, S, 3] to float32[N, 3, S, S] by the mean and std of ``spec``, channels last in memory."""
     mean = torch.tensor(spec.mean, device=pixels.device)

@@ -53,6 +53,13 @@ def all_series() -> dict[str, Series]:
     return {series.name: series for series in made}
 
 
+def one_strong(rng: np.random.Generator, rgb: RGB) -> RGB:
+    """A square uint8[S, S, 3] after one nuisance at one of its levels, all drawn evenly."""
+    series = list(all_series().values())
+    one = series[int(rng.integers(len(series)))]
+    return one.apply(rng, rgb, one.levels[int(rng.integers(len(one.levels)))])
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """Scores at one level, or of the untouched pictures (``level`` None).

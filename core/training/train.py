@@ -26,7 +26,7 @@ from core.training.data.pairs import Pairs
 from core.training.data.seeded import PairData
 from core.training.distil import softened
 from core.training.export import describe
-from core.training.model import Ema, Localiser, build, logits, normalise, start
+from core.training.model import Ema, Localiser, build, logits, mixed, normalise, start
 from core.training.prepare import Prepared
 from core.training.team import Team, together
 from core.training.validation import ValidationSet, make_validation
@@ -136,7 +136,8 @@ class Trainer:
     # --- training ------------------------------------------------------------------------------------------------
 
     def run(self) -> Path:
-        """Train to the end or until nothing gets better; returns the file with the best averaged weights."""
+        """Train to the end or until nothing gets better; returns the file with the best averaged weights, or with the
+        last ones mixed with those that it began with where the configuration keeps some of them."""
         cfg = self.config.optim
         while self.progress.epoch < cfg.epochs:
             if self.progress.epoch - self.progress.best_epoch > cfg.patience:
@@ -146,7 +147,10 @@ class Trainer:
             if self.team.leads:
                 self.save()
             self.team.wait()
-        return self.folder / "best.safetensors"
+        best, start = self.folder / "best.safetensors", self.config.model.start_file
+        if cfg.keep_start and start is not None and self.team.leads:
+            save_file(mixed(Path(start), self.folder / "last.safetensors", cfg.keep_start), best)
+        return best
 
     def _loader(self) -> DataLoader[Any]:
         self.pairs.epoch = self.progress.epoch

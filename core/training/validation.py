@@ -13,8 +13,7 @@ from core.training.config import TrainConfig
 from core.training.data.crops import Crops
 from core.training.data.pairs import Drawer, make_fake, to_input
 from core.training.nuisance import degrade
-from core.training.robustness import all_series
-from core.types import RGB
+from core.training.robustness import one_strong
 
 FRAMES_PER_CLIP = 6
 
@@ -64,7 +63,7 @@ def make_validation(
     Args:
         methods: pseudo-fakes to use; all of ``config`` by default.
         strength: of the nuisances.
-        worn: every pair stands there once more, through one strong nuisance (:func:`worn_hard`).
+        worn: every pair stands there once more, through one strong nuisance (:func:`one_strong`).
     """
     names = tuple(sorted(config.fakes)) if methods is None else methods
     drawer = Drawer(crops, config.data.source_weights, config.data.other_weight)
@@ -82,7 +81,7 @@ def make_validation(
             shown.append((image, is_fake))
         if worn:
             pair = ((face.pixels, False), (forged, True))
-            shown += [(worn_hard(np.random.default_rng(noise_seed), image), is_fake) for image, is_fake in pair]
+            shown += [(one_strong(np.random.default_rng(noise_seed), image), is_fake) for image, is_fake in pair]
         for image, is_fake in shown:
             pixels.append(to_input(image, face.landmarks, config.input))
             fake.append(is_fake)
@@ -95,10 +94,3 @@ def make_validation(
         np.asarray([row.source for row in rows]),
         np.asarray([row.identity for row in rows]),
     )
-
-
-def worn_hard(rng: np.random.Generator, rgb: RGB) -> RGB:
-    """uint8[H, W, 3] after one nuisance of :func:`core.training.robustness.all_series` at one of its levels."""
-    series = list(all_series().values())
-    one = series[int(rng.integers(len(series)))]
-    return one.apply(rng, rgb, one.levels[int(rng.integers(len(one.levels)))])

@@ -172,6 +172,18 @@ def test_pairs_are_the_same_for_ever_and_new_each_epoch() -> None:
     assert not np.array_equal(real, forged)
 
 
+@pytest.mark.parametrize("field", ["worn_reals", "struck_reals"])
+def test_reals_that_are_worn_alone_leave_their_fakes_as_they_are(field: str) -> None:
+    crops, plain = _crops(6), _config()
+    nuisance = plain.nuisance.model_copy(update={field: 1.0, "strength": 0.0, "finish": 0.0})
+    calm = plain.model_copy(update={"nuisance": nuisance.model_copy(update={field: 0.0})})
+    worn, spared = Pairs(crops, plain.model_copy(update={"nuisance": nuisance})), Pairs(crops, calm)
+    pairs, alone = zip(*((worn[i][0].numpy(), spared[i][0].numpy()) for i in range(6)), strict=True)
+    changed = [not np.array_equal(pair[0], clean[0]) for pair, clean in zip(pairs, alone, strict=True)]
+    assert sum(changed) >= 4
+    assert all(np.array_equal(pair[1], clean[1]) for pair, clean in zip(pairs, alone, strict=True))
+
+
 def test_shipped_training_files_are_valid() -> None:
     from core.settings import CONFIGS
     from core.training.fakes import all_fakes

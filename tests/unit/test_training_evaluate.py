@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 from core.detectors.base import FrameDetector
 from core.errors import NotFoundError, WeightsError
 from core.faces.align import template
+from core.fusion.quality import QUALITY_BINS
 from core.registry import Card
 from core.training import cards, evaluate, heldout, tables
 from core.training.config import TrainConfig
@@ -167,7 +168,7 @@ def test_rows_of_files_say_what_a_file_is(measured: Any) -> None:
     row = next(row for row in found.facts["files"] if row["fake"])
     assert (row["modality"], row["source"], row["method"], row["faces"]) == ("image", "web", "blur-gan", 1)
     assert row["identity"].startswith("web/p1")
-    assert {row["quality"] for row in found.facts["files"]} <= {"soft", "fair", "sharp"}
+    assert {row["quality"] for row in found.facts["files"]} <= set(QUALITY_BINS)
     assert 0.0 <= row["p_fake"] <= 1.0
     assert found.facts["parameters"] == 6, "running statistics are not learned"
 

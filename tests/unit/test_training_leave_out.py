@@ -60,6 +60,17 @@ def test_the_left_out_method_is_met_nowhere() -> None:
         without(less, "up-sampling")
 
 
+def test_weights_that_have_met_the_method_are_no_start() -> None:
+    went_on = config(model={"architecture": "test_resnet", "start": "checkpoint", "start_file": "a.safetensors"})
+    with pytest.raises(ConfigError, match="trained with all methods"):
+        without(went_on, "self-blend")
+
+
+def test_short_runs_warm_up_shortly() -> None:
+    assert config().optim.warmup_steps > 1
+    assert without(config(), "self-blend", epochs=3).optim.warmup_steps == 1
+
+
 def test_each_method_is_trained_without_and_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared = Prepared(people(6, "t"), people(8, "v"), {"lfw": "free"})
     document = tmp_path / "docs" / "tiny-leave-one-out.json"

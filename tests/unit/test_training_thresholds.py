@@ -181,7 +181,9 @@ def test_a_wrong_preset_stays_as_it_was(tmp_path: Path) -> None:
 
 
 def test_bins_follow_sharpness() -> None:
-    assert [bin_of(v) for v in (0.0, 59.9, 60.0, 149.0, 150.0, 9e3)] == [
+    assert [bin_of(v) for v in (0.0, 24.9, 25.0, 59.9, 60.0, 149.0, 150.0, 9e3)] == [
+        "blurred",
+        "blurred",
         "soft",
         "soft",
         "fair",
@@ -190,14 +192,14 @@ def test_bins_follow_sharpness() -> None:
         "sharp",
     ]
     pixels = known(8, blur=True).pixels
-    assert quality_bins(pixels).tolist() == ["soft"] * 4 + ["sharp"] * 4
-    assert set(QUALITY_BINS) == {"soft", "fair", "sharp"}
+    assert quality_bins(pixels).tolist() == ["blurred"] * 4 + ["sharp"] * 4
+    assert set(QUALITY_BINS) == {"blurred", "soft", "fair", "sharp"}
     assert quality_bins(pixels[:0]).shape == (0,)
 
 
 def test_quality_bins_have_their_own_scaling() -> None:
     soft = QualityFit(a=1.0, b=-2.0, n_real=60, n_fake=60)
-    fit = Calibration(a=0.5, b=0.0, n_real=90, n_fake=90, ece=0.1, fit_sha256="0" * 64, by_quality={"soft": soft})
+    fit = Calibration(a=0.5, b=0.0, n_real=90, n_fake=90, ece=0.1, fit_sha256="0" * 64, by_quality={"blurred": soft})
     pixels, logits = known(8, blur=True).pixels, np.full(8, 4.0)
     p = calibrated(logits, fit, pixels)
     np.testing.assert_allclose(p, sigmoid(np.repeat([2.0, 2.0], 4)))
@@ -205,7 +207,7 @@ def test_quality_bins_have_their_own_scaling() -> None:
     np.testing.assert_allclose(calibrated(logits + 2, fit), sigmoid(np.full(8, 3.0)))
 
 
-@pytest.mark.parametrize(("shift", "kept"), [(3.0, {"soft", "sharp"}), (0.0, set())])
+@pytest.mark.parametrize(("shift", "kept"), [(3.0, {"blurred", "sharp"}), (0.0, set())])
 def test_a_bin_gets_its_own_fit_where_that_is_better(shift: float, kept: set[str]) -> None:
     pictures = known(480, blur=True)
     rng = np.random.default_rng(5)

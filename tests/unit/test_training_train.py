@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from core.detectors.base import load_detector
 from core.errors import ConfigError, WeightsMissingError
@@ -22,7 +23,7 @@ from core.training.data.pairs import Pairs
 from core.training.evaluate import Evaluation
 from core.training.export import describe, export
 from core.training.golden import golden_input
-from core.training.model import Ema, build, logits
+from core.training.model import Ema, build, logits, mixed
 from core.training.sheets import sheet, worst
 from core.training.tables import markdown
 from core.training.team import Team, together
@@ -205,3 +206,13 @@ def test_sheets_show_the_worst_first() -> None:
     picture = sheet(known, p, reals, columns=2)
     assert picture.shape == (2 * (64 + 28), 128, 3)
     assert np.array_equal(picture[:64, :64], known.pixels[reals[0]])
+
+
+def test_what_a_network_began_with_can_be_kept_in_part(tmp_path: Path) -> None:
+    first, last = tmp_path / "first.safetensors", tmp_path / "last.safetensors"
+    steps = torch.tensor(7)
+    save_file({"w": torch.tensor([0.0, 4.0]), "n": torch.tensor(3)}, first)
+    save_file({"w": torch.tensor([2.0, 0.0]), "n": steps}, last)
+    between = mixed(first, last, 0.25)
+    assert between["w"].tolist() == [1.5, 1.0]
+    assert between["n"].item() == 7

@@ -16,6 +16,7 @@ from core.training.data.crops import STORE_PX, STORE_SCALE, Crops
 from core.training.data.seeded import Item, SeededPairs, stacked
 from core.training.fakes import FaceCrop, fake
 from core.training.nuisance import degrade, finish
+from core.training.robustness import one_strong
 from core.types import RGB
 
 # Shorter side of a face box in px of the stored crop, on average (MTCNN boxes span 0.78 of the template).
@@ -147,12 +148,14 @@ class Pairs(SeededPairs):
         return stacked(pair), number, index, torch.from_numpy(changed(*clean))
 
     def _worn_alone(self, rng: np.random.Generator, real: RGB) -> RGB:
-        """In ``worn_reals`` of the cases the real goes through nuisances that its fake is spared: what is too worn to
-        show traces shall count as real rather than as undecided."""
-        share = self._config.nuisance.worn_reals
-        if not share or rng.random() >= share:
-            return real
-        return degrade(rng, real, 1.0, self._config.nuisance.video)
+        """Some reals go through nuisances that their fakes are spared: what is too worn to show traces shall count as
+        real rather than as undecided."""
+        cfg = self._config.nuisance
+        if cfg.worn_reals and rng.random() < cfg.worn_reals:
+            real = degrade(rng, real, 1.0, cfg.video)
+        if cfg.struck_reals and rng.random() < cfg.struck_reals:
+            real = one_strong(rng, real)
+        return real
 
     def _input(self, seed: int, image: RGB, face: FaceCrop, change: npt.NDArray[np.float64]) -> RGB:
         """Degrade and cut: equal seeds do the same to a real and to its fake."""
