@@ -63,6 +63,8 @@ def together(size: int, work: Callable[[Team], None]) -> None:
 
 
 def _member(rank: int, size: int, meet: Path, work: Callable[[Team], None]) -> None:
+    # The forked thread pool is made anew at its first use, which is safe only while this is the sole thread.
+    torch.set_num_threads(torch.get_num_threads())
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     dist.init_process_group("gloo", init_method=f"file://{meet}", rank=rank, world_size=size)
     try:
