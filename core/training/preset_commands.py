@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from core import registry
 from core.errors import ConfigError, WorkbenchError
@@ -16,7 +17,7 @@ from core.training.evaluate import DOCS
 from core.training.fit_fusion import Fitted, fit_preset
 from core.training.fusion_media import make_media, recipe
 from core.training.fusion_scores import ask_all
-from core.training.presets import Measure, groups_of, measure, page
+from core.training.presets import facts, groups_of, measure, page, state_of
 from core.training.thresholds import fit_band, write_thresholds
 
 log = logging.getLogger(__name__)
@@ -75,33 +76,32 @@ def _told(preset: Ensemble, found: Fitted, limits: dict[str, float]) -> str:
 
 def measure_presets(ensembles: Sequence[str], *, data: Path, store: Path, work: Path) -> str:
     """Measure presets on held-out people and true generators; writes ``docs/measured/presets.{md,json}`` and returns
-    the page. A preset that cannot be measured is left out, and the log says why."""
+    the page. Figures of other presets stay there while their fusion is as it was measured. A preset that cannot be
+    measured is left out, and the log says why."""
     held = recipe(data, store, "held-out", CONFIGS / "training", pictures=150)
-    found: list[Measure] = []
-    fits = {}
+    known = _known(DOCS / "presets.json")
     for name in ensembles or registry.ensemble_ids():
+        known[name] = []
         try:
             preset = registry.ensemble(name)
-            fits[name] = read_fit(preset)
-            found += [measure(group) for group in groups_of(preset, held, work)]
+            fit = read_fit(preset)
+            known[name] = [facts(measure(group), preset, fit) for group in groups_of(preset, held, work)]
         except WorkbenchError as error:
             log.warning("%s was not measured: %s", name, error)
-    text = page(found, fits, f"python -m core.cli presets {' '.join(ensembles)}".strip())
+    rows = [row for name in sorted(known) for row in known[name]]
+    text = page(rows)
     (DOCS / "presets.md").write_text(text, encoding="utf-8")
-    facts = ",\n".join(json.dumps(_facts(one)) for one in found)
-    (DOCS / "presets.json").write_text(f"[\n{facts}\n]\n", encoding="utf-8")
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    (DOCS / "presets.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     return text
 
 
-def _facts(one: Measure) -> dict[str, object]:
-    group, result = one.group, one.group.result
-    return {
-        "preset": group.preset,
-        "files": f"{group.kind}, {group.where}",
-        "fake": result.fake.tolist(),
-        "methods": list(result.methods),
-        "p_fake": [round(float(p), 4) for p in result.p],
-        "members": {
-            name: [None if p != p else round(float(p), 4) for p in values] for name, values in group.members.items()
-        },
-    }
+def _known(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """What was measured before, by preset, of those that have not changed since."""
+    try:
+        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    except ValueError as exc:
+        raise ConfigError(f"{path.name} is not readable JSON.", hint="Remove it to begin anew.") from exc
+    presets = {row["preset"]: registry.ensemble(row["preset"]) for row in rows}
+    now = {name: state_of(preset, read_fit(preset)) for name, preset in presets.items()}
+    return {name: [row for row in rows if row["preset"] == name and row["of"] == now[name]] for name in now}

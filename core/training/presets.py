@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,10 @@ from core.errors import ConfigError
 from core.fusion.fits import FusionFit, read_fit
 from core.fusion.rules import Rule, fitted_rule, plain_rule
 from core.fusion.votes import Vote
-from core.registry import Ensemble
+from core.registry import Ensemble, member_cards
 from core.training import delong, metrics
 from core.training.data.manifest import read_manifest
+from core.training.data.testset import digest
 from core.training.fusion_media import Medium, Recipe, make_media
 from core.training.fusion_scores import Answered, Answers, ask_all
 from core.training.results import Measured, Result, measures
@@ -148,9 +150,33 @@ def measure(group: Group) -> Measure:
     return Measure(group, found.get("AUC"), found.get("ECE"), best, against, error_coverage(result.fake, result.p))
 
 
-def page(found: Sequence[Measure], fits: dict[str, FusionFit | None], command: str) -> str:
-    """``docs/measured/presets.md``."""
-    lines = ["# Presets beside their best members", "", f"Printed by `{command}`.", ""]
+def facts(one: Measure, preset: Ensemble, fit: FusionFit | None) -> dict[str, Any]:
+    """What ``docs/measured/presets.json`` holds of one group: the answers, and what the page says of them."""
+    group, result = one.group, one.group.result
+    return {
+        "preset": group.preset,
+        "of": state_of(preset, fit),
+        "row": _row(one, fit),
+        "sentence": sentence(one),
+        "files": f"{group.kind}, {group.where}",
+        "fake": result.fake.tolist(),
+        "methods": list(result.methods),
+        "p_fake": [round(float(p), 4) for p in result.p],
+        "members": {
+            name: [None if p != p else round(float(p), 4) for p in values] for name, values in group.members.items()
+        },
+    }
+
+
+def state_of(preset: Ensemble, fit: FusionFit | None) -> str:
+    """A digest of what the figures of a preset depend on: its fit, and its members' weights and calibrations."""
+    asked = {c.id: (c.weights.sha256, c.calibration.name if c.calibration else None) for c in member_cards(preset)}
+    return digest({"fit": fit.sha256 if fit else None, "members": asked})[:16]
+
+
+def page(found: Sequence[Mapping[str, Any]]) -> str:
+    """``docs/measured/presets.md`` of what :func:`facts` gave."""
+    lines = ["# Presets beside their best members", "", "Printed by `python -m core.cli presets`.", ""]
     lines += [
         "Every file was analysed as a user's would be. Held-out people chose the detectors but trained none; the",
         "files of true generators were neither trained nor tuned on. Intervals are 95 %, over persons. The best member",
@@ -162,8 +188,8 @@ def page(found: Sequence[Measure], fits: dict[str, FusionFit | None], command: s
         "error at 80 % | falls |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    lines += [_row(one, fits[one.group.preset]) for one in found]
-    lines += ["", *[f"- {sentence(one)}" for one in found if one.against is not None]]
+    lines += [one["row"] for one in found]
+    lines += ["", *[f"- {one['sentence']}" for one in found if one["sentence"]]]
     return "\n".join(lines) + "\n"
 
 

@@ -16,7 +16,7 @@ from core.training import preset_commands
 from core.training.fit_fusion import fit_preset
 from core.training.fusion_media import Medium
 from core.training.fusion_scores import Answers
-from core.training.presets import Measure, _check, _group, measure, page, sentence
+from core.training.presets import Measure, _check, _group, _row, measure, page, sentence, state_of
 from tests.unit.test_fit_fusion import answers, preset
 
 
@@ -36,7 +36,7 @@ def test_two_that_err_apart_are_better_together_and_the_page_says_so() -> None:
     assert found.against.difference > 0 and found.against.p_value < 0.05
     assert "better than" in sentence(found)
     assert found.falls and found.coverage.error_at(0.8) < found.coverage.error_at(1.0)
-    text = page([found], {"t": None}, "command")
+    text = page([{"row": _row(found, None), "sentence": sentence(found)}])
     assert "| t | weighted mean | pictures, held-out people" in text and "160 + 160" in text
 
 
@@ -107,3 +107,31 @@ def test_the_commands_name_what_is_missing(tmp_path: Path) -> None:
         registry.ensemble("nothing")
     assert main(["fuse", "gated4", "--data", str(tmp_path)]) == 2
     assert main(["announce", str(tmp_path / "none.yaml")]) == 2
+
+
+def test_figures_stay_until_what_they_are_of_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preset_commands, "DOCS", tmp_path)
+    monkeypatch.setattr(preset_commands, "recipe", lambda *_, **__: None)
+    asked: list[str] = []
+
+    def groups_of(made: Ensemble, *_: Any) -> list[Any]:
+        asked.append(made.id)
+        given = answers({"a": 0.8, "b": 0.8})
+        return [_group(mean_of("a", "b").model_copy(update={"id": made.id}), None, "picture", "x", given)]
+
+    monkeypatch.setattr(preset_commands, "groups_of", groups_of)
+    where: dict[str, Any] = {"data": tmp_path, "store": tmp_path, "work": tmp_path}
+    assert "| truevision |" in preset_commands.measure_presets(["truevision"], **where)
+    both = preset_commands.measure_presets(["forensics4"], **where)
+    assert "| truevision |" in both and "| forensics4 |" in both and asked == ["truevision", "forensics4"]
+    monkeypatch.setattr(preset_commands, "state_of", lambda made, fit: f"other {made.id}")
+    later = preset_commands.measure_presets(["forensics4"], **where)
+    assert "| truevision |" not in later and "| forensics4 |" in later
+    (tmp_path / "presets.json").write_text("[")
+    with pytest.raises(ConfigError, match="not readable JSON"):
+        preset_commands.measure_presets(["forensics4"], **where)
+
+
+def test_other_members_are_another_state() -> None:
+    one, two = registry.ensemble("truevision"), registry.ensemble("forensics4")
+    assert state_of(one, None) == state_of(one, None) != state_of(two, None)
