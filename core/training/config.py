@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import ConfigError
 from core.registry import InputSpec
@@ -95,6 +95,12 @@ class TrainConfig(_Part):
     nuisance: NuisanceConfig = NuisanceConfig()
     model: ModelConfig
     optim: OptimConfig
+
+    @model_validator(mode="after")
+    def _can_keep(self) -> TrainConfig:
+        if self.optim.keep_start and self.model.start != "checkpoint":
+            raise ValueError("optim.keep_start keeps weights of model.start_file, so model.start must be checkpoint")
+        return self
 
     @property
     def digest(self) -> str:

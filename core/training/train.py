@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import logging
@@ -114,8 +115,10 @@ class Trainer:
         torch.save(state, part)
         part.replace(self.checkpoint)
         self._write("last")
-        history = self.folder / "history.json"
-        history.write_text(json.dumps(self.progress.history, indent=1) + "\n", encoding="utf-8")
+        self._write_history(self.progress.history)
+
+    def _write_history(self, history: list[dict[str, Any]]) -> None:
+        (self.folder / "history.json").write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
 
     def resume(self) -> bool:
         """Go on from the checkpoint if it belongs to this configuration."""
@@ -147,10 +150,21 @@ class Trainer:
             if self.team.leads:
                 self.save()
             self.team.wait()
-        best, start = self.folder / "best.safetensors", self.config.model.start_file
-        if cfg.keep_start and start is not None and self.team.leads:
-            save_file(mixed(Path(start), self.folder / "last.safetensors", cfg.keep_start), best)
-        return best
+        if cfg.keep_start and self.team.leads:
+            self._mix()
+        return self.folder / "best.safetensors"
+
+    def _mix(self) -> None:
+        """Make the last weights, mixed with the first, the best ones; the last line of the history is about them."""
+        share, first = self.config.optim.keep_start, Path(cast(str, self.config.model.start_file))
+        weights = mixed(first, self.folder / "last.safetensors", share)
+        save_file(weights, self.folder / "best.safetensors")
+        net = copy.deepcopy(self.ema.net)
+        net.load_state_dict(weights)
+        report = self.validation.report(logits(net, self.validation.pixels, self._input))
+        facts = {"epoch": self.progress.epoch - 1, "kept_of_start": share, **report}
+        log.info("mixed with the weights it began with: %s", json.dumps(facts))
+        self._write_history([*self.progress.history, facts])
 
     def _loader(self) -> DataLoader[Any]:
         self.pairs.epoch = self.progress.epoch

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from core.detectors.base import load_detector
 from core.errors import ConfigError, WeightsMissingError
@@ -216,3 +216,25 @@ def test_what_a_network_began_with_can_be_kept_in_part(tmp_path: Path) -> None:
     between = mixed(first, last, 0.25)
     assert between["w"].tolist() == [1.5, 1.0]
     assert between["n"].item() == 7
+
+
+def test_kept_weights_are_mixed_and_measured_at_the_end(tmp_path: Path) -> None:
+    first = _trainer(_config(epochs=1), tmp_path / "first").run()
+    model = {"architecture": "test_resnet", "start": "checkpoint", "start_file": str(first)}
+    with pytest.raises(ValueError, match="keep_start"):
+        _config(keep_start=0.5)
+    config = TrainConfig.model_validate(_config().model_dump() | {"model": model})
+    kept = config.model_copy(update={"optim": config.optim.model_copy(update={"keep_start": 0.5})})
+    folder = tmp_path / "second"
+    best = load_file(_trainer(kept, folder).run())
+    began, ended = load_file(first), load_file(folder / "last.safetensors")
+    for name, value in best.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, (began[name] + ended[name]) / 2)
+    history = json.loads((folder / "history.json").read_text())
+    assert [row["epoch"] for row in history] == [0, 1, 1] and history[-1]["kept_of_start"] == 0.5
+    assert 0.0 <= history[-1]["auc"] <= 1.0
+    again = _trainer(kept, folder)
+    assert again.resume()
+    again.run()
+    assert json.loads((folder / "history.json").read_text()) == history, "ending twice changes nothing"
