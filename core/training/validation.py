@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +16,9 @@ from core.training.data.crops import Crops
 from core.training.data.pairs import Drawer, make_fake, to_input
 from core.training.nuisance import degrade
 from core.training.robustness import one_strong
+from core.types import RGB
 
+Look = Callable[[np.random.Generator, RGB], RGB]
 FRAMES_PER_CLIP = 6
 
 
@@ -49,6 +53,10 @@ def spaced(crops: Crops, per_clip: int = FRAMES_PER_CLIP) -> list[int]:
     return sorted(chosen)
 
 
+def _as_it_is(_: np.random.Generator, rgb: RGB) -> RGB:
+    return rgb
+
+
 def make_validation(
     crops: Crops,
     config: TrainConfig,
@@ -74,14 +82,10 @@ def make_validation(
         face, forged = make_fake(rng, crops, index, name, drawer)
         noise_seed = int(rng.integers(2**63))
         hard = rng.random() < 0.5
-        shown = []
-        for image, is_fake in ((face.pixels, False), (forged, True)):
-            if hard:
-                image = degrade(np.random.default_rng(noise_seed), image, strength)
-            shown.append((image, is_fake))
-        if worn:
-            pair = ((face.pixels, False), (forged, True))
-            shown += [(one_strong(np.random.default_rng(noise_seed), image), is_fake) for image, is_fake in pair]
+        looks: list[Look] = [partial(degrade, strength=strength) if hard else _as_it_is]
+        looks += [one_strong] if worn else []
+        pair = ((face.pixels, False), (forged, True))
+        shown = [(look(np.random.default_rng(noise_seed), image), is_fake) for look in looks for image, is_fake in pair]
         for image, is_fake in shown:
             pixels.append(to_input(image, face.landmarks, config.input))
             fake.append(is_fake)
