@@ -11,7 +11,7 @@ from core.errors import WorkbenchError
 from core.registry import Card, Ensemble, implementation, member_cards
 from core.stages.context import Context
 from core.stages.reading import Material
-from core.stages.watching import Embedder, Watched, fitted, pieces, unheard, watched
+from core.stages.watching import Embedder, Watched, fitted, pieces_of, unheard, watched
 from core.sync.correlation import METHOD, sync_curve
 from core.sync.lips import FACE, FPS, MOUTH, View
 from core.sync.telling import told
@@ -74,7 +74,9 @@ def _by_network(material: Material, audio: AudioClip, tracks: Sequence[FaceTrack
     people = watched(material, tracks, context, view_of(measure))
     with leased(measure, weights, context) as embedder:
         for seen in people:
-            found = fitted(seen, pieces(seen, audio, embedder), audio, embedder) if seen.status is Status.OK else None
+            if seen.status is not Status.OK:
+                continue
+            found = fitted(seen, pieces_of(seen, audio, measure, embedder, context), audio, embedder)
             if found is not None:
                 curves.append(told(found, measure.title, seen.track_id, FPS, DRIVEN_CAVEAT))
     return curves

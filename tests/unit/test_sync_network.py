@@ -164,7 +164,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Any:
         )
         monkeypatch.setattr(lips, "watched", lambda *_: seen)
         monkeypatch.setattr(lips, "leased", lambda *_: nullcontext(SimpleNamespace(with_motion=False)))
-        monkeypatch.setattr(lips, "pieces", lambda one, *_: people[one.track_id - 1][0])
+        monkeypatch.setattr(lips, "pieces_of", lambda one, *_: people[one.track_id - 1][0])
         tracks: Any = [SimpleNamespace(id=one.track_id) for one in seen]
         return lips.ask(card, Path("w"), material, tracks, SimpleNamespace())  # type: ignore[arg-type]
 

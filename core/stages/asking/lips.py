@@ -10,7 +10,7 @@ from core.stages.asking.answers import Answer, silent, spoken
 from core.stages.context import Context
 from core.stages.listening import leased, view_of
 from core.stages.reading import Material
-from core.stages.watching import Embedder, Watched, fitted, pieces, unheard, watched
+from core.stages.watching import Embedder, Watched, fitted, pieces_of, unheard, watched
 from core.sync.coherence import VOTES, Coherence
 from core.sync.votes import window_logits
 from core.sync.words import RELATED
@@ -30,13 +30,15 @@ def ask(card: Card, weights: Path, material: Material, tracks: Sequence[FaceTrac
         return [silent(card, Status.UNAVAILABLE, _NOT_CALIBRATED)]
     people = watched(material, tracks, context, view_of(card))
     with leased(card, weights, context) as embedder:
-        found = {seen.track_id: _found(seen, material.audio, embedder) for seen in people}
+        found = {seen.track_id: _found(seen, material.audio, card, embedder, context) for seen in people}
     speakers = {who for who, one in found.items() if one is not None and one.confidence >= RELATED}
     return [_answer(card, seen, found[seen.track_id], speakers) for seen in people]
 
 
-def _found(seen: Watched, audio: AudioClip, embedder: Embedder) -> Coherence | None:
-    return fitted(seen, pieces(seen, audio, embedder), audio, embedder, VOTES) if seen.status is Status.OK else None
+def _found(seen: Watched, audio: AudioClip, card: Card, embedder: Embedder, context: Context) -> Coherence | None:
+    if seen.status is not Status.OK:
+        return None
+    return fitted(seen, pieces_of(seen, audio, card, embedder, context), audio, embedder, VOTES)
 
 
 def _answer(card: Card, seen: Watched, found: Coherence | None, speakers: set[int]) -> Answer:
