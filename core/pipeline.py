@@ -20,6 +20,7 @@ from core.media.decoding import decoder
 from core.provenance.look_up import look_up
 from core.registry import Ensemble, ensemble, member_cards
 from core.runtime.backends import remembered
+from core.runtime.memory import give_back
 from core.runtime.pool import ModelPool, shared_pool
 from core.settings import Settings
 from core.stages.context import Context, OnProgress
@@ -30,7 +31,7 @@ from core.stages.scoring import score
 from core.stages.watching import watching
 from core.store.cache import ResultCache, cache_key
 from core.tracking import track
-from core.types import ANALYSIS_VERSION, Analysis, Environment, MediaFacts, MediaRef, Stage, Status
+from core.types import ANALYSIS_VERSION, Analysis, Environment, MediaFacts, MediaKind, MediaRef, Stage, Status
 from core.weights.files import identity
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,8 @@ def _analyse(source: Path, settings: Settings, on_progress: OnProgress | None, n
         log.info("answered from the cache", extra={"analysis": key})
         return known
     made = _run(key, ref, context)
+    if ref.kind is not MediaKind.IMAGE:
+        give_back()
     key = cache_key(_facts(ref, settings, preset, pool))  # the first use of a network chooses its backend
     text = schema.dump(replace(made, id=key, environment=_environment(settings, preset, pool)))
     analysis = schema.load(text)  # the first answer and later ones are equal to the last digit

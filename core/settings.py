@@ -93,7 +93,7 @@ class RuntimeSettings(_Part):
     backend: Literal["auto", "torch", "channels-last", "bfloat16", "float16", "openvino", "onnxruntime", "tensorrt"] = (
         Field(default="auto", description="how networks are run; auto tries all, keeps the fastest that answers alike")
     )
-    batch: int = Field(default=16, ge=1)
+    batch: int = Field(default=8, ge=1, description="pictures looked at in one go")
     pool_bytes: int = Field(default=3_000_000_000, gt=0, description="memory that loaded models may hold")
 
 

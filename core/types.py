@@ -18,8 +18,11 @@ import numpy.typing as npt
 from core.facts import Attention, Head, Look, MotionFacts, Provenance, SoundFacts
 
 RGB: TypeAlias = npt.NDArray[np.uint8]
+Grey: TypeAlias = npt.NDArray[np.uint8]
 PCM: TypeAlias = npt.NDArray[np.float32]
 Box: TypeAlias = tuple[float, float, float, float]
+Region: TypeAlias = tuple[int, int, int, int]
+"""A part of an upright frame in px: left, top, and right and bottom that are no part of it."""
 Landmarks: TypeAlias = tuple[tuple[float, float], ...]
 
 ANALYSIS_VERSION = 1
@@ -128,6 +131,14 @@ class Frame:
     index: int
     t_s: float
     rgb: RGB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GreyFrame:
+    """A part of one decoded picture without its colours, upright, uint8[H, W]."""
+
+    t_s: float
+    grey: Grey
 
 
 @dataclass(frozen=True, slots=True, eq=False)

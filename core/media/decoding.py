@@ -11,10 +11,10 @@ from core.media.audio import read_audio
 from core.media.guard import identify
 from core.media.image import read_image
 from core.media.probe import probe
-from core.media.video import frame_at, read_frames, read_window
-from core.media.wire import Poll, Reply, Request
+from core.media.video import frame_at, read_frames, read_grey_window, read_window
+from core.media.wire import Answer, Poll, Request
 from core.settings import Limits, Sampling, Settings
-from core.types import AudioClip, Frame, MediaInfo, MediaRef
+from core.types import AudioClip, Frame, GreyFrame, MediaInfo, MediaRef, Region
 
 if TYPE_CHECKING:
     from core.media.sandbox import Sandbox
@@ -32,6 +32,9 @@ class Decoder(Protocol):
     def window(
         self, ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, max_fps: float
     ) -> Sequence[Frame]: ...
+    def grey_window(
+        self, ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, region: Region, max_fps: float
+    ) -> Sequence[GreyFrame]: ...
     def frame_at(self, path: Path, t_s: float) -> Frame: ...
 
 
@@ -75,6 +78,11 @@ class Here:
     def window(self, ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, max_fps: float) -> Sequence[Frame]:
         return read_window(ref, info, start_s, end_s, max_fps=max_fps, limits=self.limits)
 
+    def grey_window(
+        self, ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, region: Region, max_fps: float
+    ) -> Sequence[GreyFrame]:
+        return read_grey_window(ref, info, start_s, end_s, region, max_fps=max_fps, limits=self.limits)
+
     def frame_at(self, path: Path, t_s: float) -> Frame:
         return frame_at(path, t_s)
 
@@ -100,11 +108,11 @@ class Apart:
 
     def image(self, ref: MediaRef) -> tuple[list[Frame], list[str]]:
         reply, frames, _ = self._ask(Request(op="image", limits=self.limits, ref=ref))
-        return list(frames), list(reply.notes)
+        return _coloured(frames), list(reply.notes)
 
     def frames(self, ref: MediaRef, info: MediaInfo, sampling: Sampling) -> tuple[list[Frame], list[str]]:
         reply, frames, _ = self._ask(Request(op="frames", limits=self.limits, ref=ref, info=info, sampling=sampling))
-        return list(frames), list(reply.notes)
+        return _coloured(frames), list(reply.notes)
 
     def audio(self, ref: MediaRef, info: MediaInfo, sr_hz: int = 16_000) -> tuple[AudioClip | None, list[str]]:
         reply, _, clip = self._ask(Request(op="audio", limits=self.limits, ref=ref, info=info, sr_hz=sr_hz))
@@ -112,10 +120,21 @@ class Apart:
 
     def window(self, ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, max_fps: float) -> Sequence[Frame]:
         span = {"start_s": start_s, "end_s": end_s, "max_fps": max_fps}
-        return self._ask(Request(op="window", limits=self.limits, ref=ref, info=info, **span))[1]
+        return _coloured(self._ask(Request(op="window", limits=self.limits, ref=ref, info=info, **span))[1])
+
+    def grey_window(
+        self, ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, region: Region, max_fps: float
+    ) -> Sequence[GreyFrame]:
+        span = {"start_s": start_s, "end_s": end_s, "max_fps": max_fps, "region": region}
+        frames = self._ask(Request(op="grey window", limits=self.limits, ref=ref, info=info, **span))[1]
+        return [frame for frame in frames if isinstance(frame, GreyFrame)]
 
     def frame_at(self, path: Path, t_s: float) -> Frame:
-        return self._ask(Request(op="moment", limits=self.limits, path=path.absolute(), start_s=t_s))[1][0]
+        return _coloured(self._ask(Request(op="moment", limits=self.limits, path=path.absolute(), start_s=t_s))[1])[0]
 
-    def _ask(self, request: Request) -> tuple[Reply, tuple[Frame, ...], AudioClip | None]:
+    def _ask(self, request: Request) -> Answer:
         return self.sandbox.call(request, self.poll)
+
+
+def _coloured(frames: Sequence[Frame | GreyFrame]) -> list[Frame]:
+    return [frame for frame in frames if isinstance(frame, Frame)]

@@ -22,9 +22,8 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 
 from core.errors import DamagedMediaError, LimitError, WorkbenchError
-from core.media.wire import Poll, Reply, Request, error_of, pack, unpack_reply
+from core.media.wire import Answer, Poll, Request, error_of, pack, unpack_reply
 from core.settings import ROOT, SandboxSettings
-from core.types import AudioClip, Frame
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +47,7 @@ class Sandbox:
         self.lost = 0
         """How many processes were killed: by a crash, a limit or a stop."""
 
-    def call(self, request: Request, poll: Poll | None = None) -> tuple[Reply, tuple[Frame, ...], AudioClip | None]:
+    def call(self, request: Request, poll: Poll | None = None) -> Answer:
         """Do one thing in a worker.
 
         Raises:
@@ -148,9 +147,7 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(
-        self, request: Request, wall_s: float, poll: Poll | None
-    ) -> tuple[Reply, tuple[Frame, ...], AudioClip | None]:
+    def ask(self, request: Request, wall_s: float, poll: Poll | None) -> Answer:
         """Send a request and read its answer."""
         try:
             self.await_ready(poll)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,13 +17,13 @@ from core.media.audio import read_audio
 from core.media.guard import identify
 from core.media.image import read_image
 from core.media.probe import probe
-from core.media.video import frame_at, read_frames, read_window
-from core.media.wire import Reply, Request, Sound, described, fault_of, pack, unpack_request
+from core.media.video import frame_at, read_frames, read_grey_window, read_window
+from core.media.wire import Reply, Request, Sound, described, fault_of, pack, pixels_of, unpack_request
 from core.settings import SandboxSettings
-from core.types import AudioClip, Frame, MediaInfo, MediaRef
+from core.types import AudioClip, Frame, GreyFrame, MediaInfo, MediaRef
 
 _FILE_BYTES = 4_500_000_000  # what mending a broken clip may write
-_Answer = tuple[Reply, list[Frame], AudioClip | None]
+_Answer = tuple[Reply, Sequence[Frame | GreyFrame], AudioClip | None]
 
 
 def main() -> None:
@@ -68,7 +68,7 @@ def _serve(request: Request, out: int) -> None:
     reply, frames, sound = _answer(request)
     _write(out, memoryview(pack(reply)))
     for frame in frames:
-        _write(out, np.ascontiguousarray(frame.rgb).data.cast("B"))
+        _write(out, np.ascontiguousarray(pixels_of(frame)).data.cast("B"))
     if sound is not None and len(sound.pcm):
         _write(out, np.ascontiguousarray(sound.pcm, np.float32).data.cast("B"))
 
@@ -118,6 +118,13 @@ def _window(request: Request) -> _Answer:
     return Reply(pictures=described(frames)), frames, None
 
 
+def _grey_window(request: Request) -> _Answer:
+    assert request.region is not None
+    what = _ref(request), _info(request), request.start_s, request.end_s, request.region
+    frames = read_grey_window(*what, max_fps=request.max_fps, limits=request.limits)
+    return Reply(pictures=described(frames)), frames, None
+
+
 def _moment(request: Request) -> _Answer:
     assert request.path is not None
     frames = [frame_at(request.path, request.start_s)]
@@ -131,6 +138,7 @@ _DO: dict[str, Callable[[Request], _Answer]] = {
     "frames": _frames,
     "audio": _audio,
     "window": _window,
+    "grey window": _grey_window,
     "moment": _moment,
 }
 

@@ -6,6 +6,7 @@ anything is made of them.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from core import errors
 from core.errors import InternalError, WorkbenchError
 from core.settings import Limits, Sampling
-from core.types import AudioClip, Frame, MediaInfo, MediaRef
+from core.types import AudioClip, Frame, GreyFrame, MediaInfo, MediaRef, Region
 
 Array: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.float32]
 Fill: TypeAlias = Callable[[memoryview], None]
@@ -40,7 +41,7 @@ class _Message(BaseModel):
 class Request(_Message):
     """One thing to do; which of the other fields count depends on ``op``."""
 
-    op: Literal["identify", "probe", "image", "frames", "audio", "window", "moment"]
+    op: Literal["identify", "probe", "image", "frames", "audio", "window", "grey window", "moment"]
     limits: Limits
     path: Path | None = None
     name: str | None = None
@@ -50,6 +51,7 @@ class Request(_Message):
     start_s: float = 0.0
     end_s: float = 0.0
     max_fps: float = 0.0
+    region: Region | None = None
     sr_hz: int = 16_000
     cpu_s: int = 60
 
@@ -63,12 +65,17 @@ class Fault(_Message):
 
 
 class Picture(_Message):
-    """The shape of one frame that follows."""
+    """The shape of one frame that follows; ``grey`` ones have no colours and no index."""
 
-    index: int
+    grey: bool = False
+    index: int = 0
     t_s: float
     height: _Side
     width: _Side
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.height, self.width) if self.grey else (self.height, self.width, 3)
 
 
 class Sound(_Message):
@@ -90,6 +97,10 @@ class Reply(_Message):
     sound: Sound | None = None
 
 
+Answer: TypeAlias = tuple[Reply, tuple[Frame | GreyFrame, ...], AudioClip | None]
+"""A reply and its arrays."""
+
+
 def pack(message: _Message) -> bytes:
     """A message with its length before it."""
     body = message.model_dump_json().encode("utf-8", "replace")
@@ -101,7 +112,7 @@ def unpack_request(fill: Fill) -> Request:
     return Request.model_validate_json(_body(fill))
 
 
-def unpack_reply(fill: Fill) -> tuple[Reply, tuple[Frame, ...], AudioClip | None]:
+def unpack_reply(fill: Fill) -> Answer:
     """The next reply with its arrays.
 
     Raises:
@@ -111,15 +122,27 @@ def unpack_reply(fill: Fill) -> tuple[Reply, tuple[Frame, ...], AudioClip | None
         reply = Reply.model_validate_json(_body(fill))
     except ValidationError as exc:
         raise ValueError("no reply") from exc
-    if sum(p.height * p.width * 3 for p in reply.pictures) > _MAX_BYTES:
+    if sum(math.prod(p.shape) for p in reply.pictures) > _MAX_BYTES:
         raise ValueError("too large a reply")
     frames = tuple(_frame(picture, fill) for picture in reply.pictures)
     return reply, frames, _clip(reply.sound, fill) if reply.sound is not None else None
 
 
-def described(frames: Sequence[Frame]) -> tuple[Picture, ...]:
+def described(frames: Sequence[Frame | GreyFrame]) -> tuple[Picture, ...]:
     """The announcement of frames."""
-    return tuple(Picture(index=f.index, t_s=f.t_s, height=f.rgb.shape[0], width=f.rgb.shape[1]) for f in frames)
+    return tuple(_described(frame) for frame in frames)
+
+
+def _described(frame: Frame | GreyFrame) -> Picture:
+    height, width = pixels_of(frame).shape[:2]
+    if isinstance(frame, GreyFrame):
+        return Picture(grey=True, t_s=frame.t_s, height=height, width=width)
+    return Picture(index=frame.index, t_s=frame.t_s, height=height, width=width)
+
+
+def pixels_of(frame: Frame | GreyFrame) -> npt.NDArray[np.uint8]:
+    """The array that travels for a frame."""
+    return frame.grey if isinstance(frame, GreyFrame) else frame.rgb
 
 
 def fault_of(error: WorkbenchError) -> Fault:
@@ -144,10 +167,10 @@ def _body(fill: Fill) -> bytearray:
     return body
 
 
-def _frame(picture: Picture, fill: Fill) -> Frame:
-    rgb = np.empty((picture.height, picture.width, 3), np.uint8)
-    fill(rgb.data.cast("B"))
-    return Frame(picture.index, picture.t_s, rgb)
+def _frame(picture: Picture, fill: Fill) -> Frame | GreyFrame:
+    pixels = np.empty(picture.shape, np.uint8)
+    fill(pixels.data.cast("B"))
+    return GreyFrame(picture.t_s, pixels) if picture.grey else Frame(picture.index, picture.t_s, pixels)
 
 
 def _clip(sound: Sound, fill: Fill) -> AudioClip:

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any, Protocol, TypeVar, cast
 
 from core.runtime.device import resolve_device
+from core.runtime.memory import keep_heaps_few
 from core.settings import RuntimeSettings
 
 
@@ -101,6 +102,7 @@ class ModelPool:
 
 @lru_cache(maxsize=4)
 def _pool(device: str, max_bytes: int, _backend: str) -> ModelPool:
+    keep_heaps_few()
     return ModelPool(resolve_device(device), max_bytes)
 
 

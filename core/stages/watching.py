@@ -6,13 +6,15 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from core.errors import DamagedMediaError
+from core.faces.surroundings import surroundings, within
 from core.media.decoding import decoder
+from core.registry import Card
 from core.stages.context import Context
 from core.stages.reading import Material
 from core.sync.coherence import REACH, SHOWN, Coherence, Piece, Steps, coherence, spoken_at
@@ -21,7 +23,11 @@ from core.sync.mouth import MouthMotion, mouth_motion
 from core.sync.speech import voiced
 from core.sync.together import by_both
 from core.sync.window import pick_windows
-from core.types import PCM, AudioClip, FaceTrack, Frame, MediaKind, Status
+from core.types import PCM, AudioClip, FaceTrack, Frame, GreyFrame, MediaKind, Region, Status
+
+Window: TypeAlias = tuple[float, float]
+Dense: TypeAlias = tuple[Sequence[Frame | GreyFrame], Region]
+"""All frames of a window, and which part of them is shown."""
 
 MOST_PEOPLE = 4  # following lips costs seconds a person
 _MOST_WINDOWS = 4  # and a window; shared by all people, at most two for one
@@ -82,21 +88,26 @@ def _key(view: View) -> Hashable:
 
 
 def _watch(material: Material, tracks: Sequence[FaceTrack], context: Context, view: View) -> tuple[Watched, ...]:
-    # People who share a scene mostly share the window too: it is decoded once, and one window is held at a time.
-    @lru_cache(maxsize=1)
-    def dense(window: tuple[float, float]) -> Sequence[Frame]:
-        reader = decoder(context.settings, context.still_wanted)
-        return reader.window(material.ref, material.info, *window, max_fps=2 * FPS)
-
     audio = material.audio
     if audio is None:
         return ()
-    chosen = {t.id for t in sorted(tracks, key=lambda t: -len(t.t_s))[:MOST_PEOPLE]}
+    chosen = sorted(tracks, key=lambda t: -len(t.t_s))[:MOST_PEOPLE]
     most = 2 if len(chosen) <= _MOST_WINDOWS // 2 else 1
+    height, width = material.frames[0].rgb.shape[:2]
+
+    # People who share a scene mostly share the window too: it is decoded once, and one window is held at a time.
+    @lru_cache(maxsize=1)
+    def dense(window: Window) -> Dense:
+        reader = decoder(context.settings, context.still_wanted)
+        if not view.grey:
+            return reader.window(material.ref, material.info, *window, 2 * FPS), (0, 0, width, height)
+        region = surroundings(chosen, *window, (width, height))
+        return reader.grey_window(material.ref, material.info, *window, region, 2 * FPS), region
+
     people = []
     for person in tracks:
         context.still_wanted()
-        if person.id in chosen:
+        if person in chosen:
             people.append(_one(person, audio, most, dense, view))
         else:
             reason = f"Only the {MOST_PEOPLE} people seen most are compared with the sound."
@@ -108,7 +119,7 @@ def _one(
     person: FaceTrack,
     audio: AudioClip,
     most: int,
-    dense: Callable[[tuple[float, float]], Sequence[Frame]],
+    dense: Callable[[Window], Dense],
     view: View,
 ) -> Watched:
     windows = pick_windows(person, audio, most)
@@ -118,12 +129,19 @@ def _one(
     mouths, lips = list[MouthMotion](), list[Lips]()
     try:
         for window in windows:
-            frames = dense(window)
-            mouths.append(mouth_motion(frames, person))
+            frames, region = dense(window)
+            mouths.append(mouth_motion(frames, within(person, region)))
             lips += [piece for piece in cut_lips(frames, mouths[-1], view) if len(piece.crops) >= _SHORTEST]
     except DamagedMediaError as error:
         return Watched(person.id, status=Status.ERROR, reason=error.message)
     return Watched(person.id, tuple(mouths), tuple(lips))
+
+
+def pieces_of(
+    person: Watched, audio: AudioClip, measure: Card, embedder: Embedder, context: Context
+) -> Sequence[Piece]:
+    """What the network of ``measure`` makes of a person; the work is done once in an analysis."""
+    return context.once(("pieces", measure.id, person.track_id), lambda: pieces(person, audio, embedder))
 
 
 def pieces(person: Watched, audio: AudioClip, embedder: Embedder) -> list[Piece]:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from core.faces.align import similarity, template, warp
 from core.faces.steady import smoothed
-from core.sync.mouth import MouthMotion
-from core.types import Frame
+from core.sync.mouth import MouthMotion, grey_of
+from core.types import Frame, Grey, GreyFrame
 
 FPS = 25.0
 _LONGEST_S = 0.3  # a frame further from its place than this does not stand there
 _SIGMA_S = 0.25
-
-Grey = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,7 @@ class Lips:
     start_s: float
 
 
-def cut_lips(frames: Sequence[Frame], mouth: MouthMotion, view: View = MOUTH) -> list[Lips]:
+def cut_lips(frames: Sequence[Frame | GreyFrame], mouth: MouthMotion, view: View = MOUTH) -> list[Lips]:
     """The mouth wherever it was followed in frames of one window; a new piece begins after each gap.
 
     Any frame rate is brought to 25 Hz by time stamps: at each place stands the frame whose time on screen has its
@@ -65,15 +61,15 @@ def cut_lips(frames: Sequence[Frame], mouth: MouthMotion, view: View = MOUTH) ->
 
     Args:
         frames: those of which ``mouth`` was measured.
-        view: what of the face is cut.
+        view: what of the face is cut; in colour only from frames in colour.
     """
     places = {t: i for i, t in enumerate(mouth.shown_s.tolist())}
     shots = [(frame, places[frame.t_s]) for frame in frames if frame.t_s in places]
     return [_cut(run, mouth, view) for run in _runs(shots) if len(run) > 1]
 
 
-def _runs(shots: Sequence[tuple[Frame, int]]) -> Iterator[list[tuple[Frame, int]]]:
-    run: list[tuple[Frame, int]] = []
+def _runs(shots: Sequence[tuple[Frame | GreyFrame, int]]) -> Iterator[list[tuple[Frame | GreyFrame, int]]]:
+    run: list[tuple[Frame | GreyFrame, int]] = []
     for shot in shots:
         if run and shot[0].t_s - run[-1][0].t_s > _LONGEST_S:
             yield run
@@ -83,7 +79,7 @@ def _runs(shots: Sequence[tuple[Frame, int]]) -> Iterator[list[tuple[Frame, int]
         yield run
 
 
-def _cut(run: Sequence[tuple[Frame, int]], mouth: MouthMotion, view: View) -> Lips:
+def _cut(run: Sequence[tuple[Frame | GreyFrame, int]], mouth: MouthMotion, view: View) -> Lips:
     times = np.asarray([frame.t_s for frame, _ in run])
     points = smoothed(mouth.landmarks[[place for _, place in run]], times, _SIGMA_S)
     target = view.layout()
@@ -100,6 +96,6 @@ def on_grid(times_s: npt.NDArray[np.float64]) -> list[int]:
     return [int(np.argmin(np.abs(middles - t))) for t in wanted]
 
 
-def _seen(frame: Frame, matrix: npt.NDArray[np.float64], view: View) -> Any:
-    crop = warp(frame.rgb, matrix, view.side, reflect=True)
-    return cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) if view.grey else crop
+def _seen(frame: Frame | GreyFrame, matrix: npt.NDArray[np.float64], view: View) -> npt.NDArray[np.uint8]:
+    pixels = grey_of(frame) if view.grey or isinstance(frame, GreyFrame) else frame.rgb
+    return warp(pixels, matrix, view.side, reflect=True)

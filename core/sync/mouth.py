@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from core.faces.align import similarity, warp
-from core.types import RGB, FaceTrack, Frame, Landmarks
+from core.types import FaceTrack, Frame, Grey, GreyFrame, Landmarks
 
 Points: TypeAlias = npt.NDArray[np.float64]
-Grey: TypeAlias = npt.NDArray[np.uint8]
 Series: TypeAlias = npt.NDArray[np.float64]
 
 _SIDE = 112
@@ -68,7 +67,7 @@ class _Step:
     opening: float
 
 
-def mouth_motion(frames: Iterable[Frame], track: FaceTrack, fps_out: float = 25.0) -> MouthMotion:
+def mouth_motion(frames: Iterable[Frame | GreyFrame], track: FaceTrack, fps_out: float = 25.0) -> MouthMotion:
     """Measure the mouth of ``track`` in densely decoded frames of one window.
 
     Starting from the frames in which the face was found, its five points are carried forwards and backwards by optical
@@ -109,7 +108,7 @@ def _anchors(times_s: Sequence[float], track: FaceTrack) -> list[tuple[int, Land
     return sorted(found.items())
 
 
-def _follow(shots: Sequence[Frame], landmarks: Landmarks, path: dict[float, Points]) -> list[_Step]:
+def _follow(shots: Sequence[Frame | GreyFrame], landmarks: Landmarks, path: dict[float, Points]) -> list[_Step]:
     """Motion from frame to frame, beginning at the first with known landmarks; backwards in time if they are. Where the
     landmarks were, by time, is added to ``path``."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
@@ -118,11 +117,11 @@ def _follow(shots: Sequence[Frame], landmarks: Landmarks, path: dict[float, Poin
     if matrix is None:
         return steps
     path[shots[0].t_s] = points
-    here = sure = _square(_grey(shots[0].rgb), matrix)
+    here = sure = _square(grey_of(shots[0]), matrix)
     for before, after in pairwise(shots):
         if not _MIN_STEP_S <= abs(after.t_s - before.t_s) <= _MAX_STEP_S:
             break
-        whole = _grey(after.rgb)
+        whole = grey_of(after)
         there = _square(whole, matrix)
         moved = np.asarray(flow.calc(here, there, np.zeros((_SIDE, _SIDE, 2), np.float32)), dtype=np.float64)
         rigid = _shared_motion(moved)
@@ -174,8 +173,11 @@ def _applied(matrix: npt.NDArray[np.generic], points: Points) -> Points:
     return np.asarray(points @ m[:, :2].T + m[:, 2], dtype=np.float64)
 
 
-def _grey(rgb: RGB) -> Grey:
-    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+def grey_of(frame: Frame | GreyFrame) -> Grey:
+    """Its brightness, uint8[H, W]."""
+    if isinstance(frame, GreyFrame):
+        return frame.grey
+    return np.asarray(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
 def _square(grey: Grey, matrix: Points) -> Grey:
@@ -190,7 +192,7 @@ def _resembles(sure: Grey, now: Grey) -> bool:
     return norm > 1e-9 and float(a @ b) / norm >= _KEPT
 
 
-def _resampled(steps: Sequence[_Step], shots: Sequence[Frame], fps: float) -> MouthMotion:
+def _resampled(steps: Sequence[_Step], shots: Sequence[Frame | GreyFrame], fps: float) -> MouthMotion:
     """Means over even bins. A frame stands for the time until the next, so what happens between two frames is dated
     from the middle of the first to the middle of the second."""
     if not shots:

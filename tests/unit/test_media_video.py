@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -16,7 +17,7 @@ from core.media import video
 from core.media.guard import identify
 from core.media.probe import probe
 from core.media.reader import MAX_SIDE_PX, VideoReader, delivered_size
-from core.media.video import frame_at, read_frames, read_window
+from core.media.video import frame_at, read_frames, read_grey_window, read_window
 from core.settings import Limits, Sampling
 from core.types import Frame, MediaInfo, MediaRef
 from tests import media
@@ -283,6 +284,18 @@ def test_a_cut_off_animation_gives_what_is_there(samples: Samples, tmp_path: Pat
     cut = media.truncated(tmp_path / "a.gif", samples("animated", "a.gif"), 0.5)
     frames, _ = sample(cut, "all")
     assert 4 <= len(frames) <= 7
+
+
+def test_a_grey_window_holds_the_same_part_of_each_frame(samples: Samples):
+    ref, info = opened(samples("numbered_clip", "a.mp4"))
+    whole = read_window(ref, info, 1.0, 1.4)
+    parts = read_grey_window(ref, info, 1.0, 1.4, (10, 4, 60, 44))
+    assert [p.t_s for p in parts] == [f.t_s for f in whole]
+    for part, frame in zip(parts, whole, strict=True):
+        assert part.grey.shape == (40, 50) and part.grey.flags.owndata
+        assert np.array_equal(part.grey, cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)[4:44, 10:60])
+    with pytest.raises(DamagedMediaError):
+        read_grey_window(ref, info, 50.0, 51.0, (0, 0, 20, 20))
 
 
 def test_a_window_holds_all_its_frames(samples: Samples):

@@ -225,7 +225,7 @@ def test_a_picture_track_that_breaks_while_lips_are_followed_is_a_row(
     def broken(*_: object, **__: object) -> None:
         raise DamagedMediaError("No picture can be decoded there.", hint="Copy it again.")
 
-    monkeypatch.setattr(decoding, "read_window", broken)
+    monkeypatch.setattr(decoding, "read_grey_window", broken)
     analysis = pipeline.analyse(samples("talking_clip", "b.mp4", seconds=4.0), settings)
     assert [c.status for c in analysis.sync] == [Status.ERROR]
     assert analysis.verdict.p_fake is not None

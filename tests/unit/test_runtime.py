@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from core.errors import ConfigError
+from core.runtime import memory
 from core.runtime.batching import run_batched
 from core.runtime.device import resolve_device
 from core.runtime.pool import ModelPool
@@ -94,3 +96,13 @@ def test_device_names() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="not on this machine"):
             resolve_device("cuda:0")
+
+
+def test_memory_is_given_back_where_that_can_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory.keep_heaps_few()
+    memory.give_back()
+    memory._glibc.cache_clear()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert memory._glibc() is None
+    memory.give_back()
+    memory._glibc.cache_clear()
