@@ -222,9 +222,11 @@ _HEADER = (
 
 
 def table(entries: Sequence[Entry], threshold: float, command: str) -> str:
-    """One line a detector or ensemble, as Markdown; ``threshold`` is the P(fake) from which on a file is an alarm."""
+    """One line a detector or ensemble, as Markdown, without columns that none has a figure for; ``threshold`` is the
+    P(fake) from which on a file is an alarm."""
     rows = [_row(entry, threshold) for entry in entries]
-    text = _markdown(_HEADER, rows)
+    shown = [i for i in range(len(_HEADER)) if any(row[i] != "–" for row in rows)]
+    text = _markdown([_HEADER[i] for i in shown], [[row[i] for i in shown] for row in rows])
     return (
         f"{text}\nIn brackets 95 % intervals, over persons where several items show one. Alarms are real files, found "
         f"are fakes, with P(fake) of {threshold:.2f} and more, the preset's threshold. Printed by `{command}`.\n"

@@ -104,4 +104,4 @@ def _known(path: Path) -> dict[str, list[dict[str, Any]]]:
         raise ConfigError(f"{path.name} is not readable JSON.", hint="Remove it to begin anew.") from exc
     presets = {row["preset"]: registry.ensemble(row["preset"]) for row in rows}
     now = {name: state_of(preset, read_fit(preset)) for name, preset in presets.items()}
-    return {name: [row for row in rows if row["preset"] == name and row["of"] == now[name]] for name in now}
+    return {name: [row for row in rows if row["preset"] == name and row.get("of") == now[name]] for name in now}

@@ -125,6 +125,10 @@ def test_a_line_for_each_detector_and_the_ensemble(docs: Path) -> None:
     assert cells[7].startswith(f"{alarms:.3f} [") and cells[7].endswith("n=12")
     assert lines[2].split(" | ")[1:3] == ["2,000", "5.0"]
     assert "0.80 and more" in found.summary and "`the command`" in found.summary
+    for file in docs.glob("*-leave-one-out.json"):
+        file.unlink()
+    without = compare.compare(["a", "b"], preset("a", "b"), ["a", "b"], docs, command="the command").summary
+    assert "left out" in lines[0] and "left out" not in without.splitlines()[0], "no column without a figure"
 
 
 def test_the_ensemble_is_measured_on_files_that_a_member_answered(docs: Path) -> None:
