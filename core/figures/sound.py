@@ -9,9 +9,11 @@ from core import wording
 from core.audio.facts import mel_hz
 from core.facts import SoundFacts
 from core.figures.style import Canvas, Theme, explain, label_at, rgba
+from core.figures.timeline import curve_order
 from core.types import Analysis, Modality, Timeline
 
 _WAVE_PX, _SPECTRUM_PX, _LANE_PX, _GAP_PX = 62, 132, 112, 26
+_LEGEND_PX, _TICKS_PX = 50, 28
 _RANGE_DB = -80.0
 _TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000)
 
@@ -28,13 +30,17 @@ def sound_over_time(analysis: Analysis, *, theme: Theme = "light") -> go.Figure:
     lines = voice_lines(analysis)
     rows = [_WAVE_PX, _SPECTRUM_PX, *([_LANE_PX] if lines else [])]
     total = sum(rows) + _GAP_PX * (len(rows) - 1)
-    canvas = Canvas(theme, total + 66, margin=(46, 10, 30, 36))
+    named = _LEGEND_PX if lines else 0
+    canvas = Canvas(theme, total + 66 + named, margin=(46, 10, 30, 36 + named))
     canvas.layout |= {"hovermode": "closest", "clickmode": "event"}
     domains = _domains(rows, total)
     _waveform(canvas, sound, domains[0])
     _spectrum(canvas, sound, domains[1])
     if lines:
         _lane(canvas, analysis, lines, domains[2])
+    if named:
+        canvas.legend()
+        canvas.layout["legend"] |= {"y": -_TICKS_PX / total, "yanchor": "top"}
     end = sound.start_s + sound.duration_s
     canvas.axis(
         "xaxis", range=[sound.start_s, end], showgrid=False, anchor="free", position=0, nticks=8, ticksuffix=" s"
@@ -70,12 +76,14 @@ def _waveform(canvas: Canvas, sound: SoundFacts, domain: tuple[float, float]) ->
     canvas.data.append({
         "type": "scatter", "mode": "lines", "x": [*t, *reversed(t)], "y": both, "fill": "toself",
         "line": {"color": colours.muted, "width": 0.5}, "fillcolor": rgba(colours.muted, 0.55), "hoverinfo": "skip",
+        "showlegend": False,
     })  # fmt: skip
     step = max(1, len(t) // 200)
     canvas.data.append({
         "type": "scatter", "mode": "markers", "x": t[::step], "y": [0.0] * len(t[::step]),
         "marker": {"size": 18, "color": rgba(colours.muted, 0.0)}, "customdata": [(x, -1) for x in t[::step]],
         "text": [wording.clock(x) for x in t[::step]], "hovertemplate": "play from %{text}<extra></extra>",
+        "showlegend": False,
     })  # fmt: skip
     for begin, end in sound.speech:
         canvas.shapes.append({
@@ -118,11 +126,13 @@ def _lane(canvas: Canvas, analysis: Analysis, lines: list[Timeline], domain: tup
         fill = {"line": {"width": 0}, "fillcolor": rgba(colour, 0.08)}
         canvas.shapes.append({"type": "rect", "y0": low, "y1": high, **wide, **fill})
     titles = {s.detector: s.title for s in analysis.scores}
-    for number, line in enumerate(lines):
-        title, colour = titles.get(line.detector, line.detector), colours.series[number % len(colours.series)]
+    order = curve_order(analysis)
+    for line in lines:
+        title = titles.get(line.detector, line.detector)
+        colour = colours.series[order.index(line.detector) % len(colours.series)]
         canvas.data.append({
             "type": "scatter", "mode": "lines+markers", "name": title, "x": list(line.t_s), "y": list(line.p_fake),
-            "yaxis": "y3", "line": {"color": rgba(colour, 0.75), "width": 1.6}, "showlegend": len(lines) > 1,
+            "yaxis": "y3", "line": {"color": rgba(colour, 0.75), "width": 1.6}, "showlegend": True,
             "marker": {"size": 9, "color": [colours.of(label_at(p, limits)) for p in line.p_fake],
                        "line": {"color": colours.surface, "width": 1}},
             "customdata": [(t, -1) for t in line.t_s],
@@ -130,10 +140,7 @@ def _lane(canvas: Canvas, analysis: Analysis, lines: list[Timeline], domain: tup
                      for t, p in zip(line.t_s, line.p_fake, strict=True)],
             "hovertemplate": f"%{{text}}<extra>{title}</extra>",
         })  # fmt: skip
-    if len(lines) > 1:
-        canvas.legend()
-        canvas.layout["legend"] |= {"y": -0.02, "yanchor": "top"}
-    _heading(canvas, "P(fake) of the voice" if len(lines) > 1 else f"P(fake) by {titles[lines[0].detector]}", domain[1])
+    _heading(canvas, "P(fake) of the voice", domain[1])
 
 
 def _middles(sound: SoundFacts, count: int) -> list[float]:

@@ -34,18 +34,26 @@ def timeline(analysis: Analysis, detector: str | None = None, *, theme: Theme = 
     height = 66 + _LANE_PX * len(lanes) + _GAP_PX * (len(lanes) - 1)
     canvas = Canvas(theme, height, margin=(40, 10, 30, 36))
     canvas.layout |= {"hovermode": "closest", "clickmode": "event"}
-    detectors = list(dict.fromkeys(line.detector for line in lines))
+    shown = {line.detector for line in lines}
+    detectors = curve_order(analysis)
     for row, track_id in enumerate(lanes):
         _lane(canvas, row, len(lanes), track_id)
         _bands(canvas, row, analysis.verdict.thresholds)
         for line in (item for item in lines if item.track_id == track_id):
             canvas.data.append(_trace(canvas, analysis, line, row, detectors.index(line.detector)))
     time_axis(canvas, analysis, [t for line in lines for t in line.t_s])
-    if len(detectors) > 1:
+    if len(shown) > 1:
         canvas.legend()
         canvas.layout["legend"] |= {"y": 1.0 + _LANE_TITLE_PX / _LANE_PX / len(lanes)}
-        canvas.data += [_legend_line(canvas, analysis, name, number) for number, name in enumerate(detectors)]
+        canvas.data += [
+            _legend_line(canvas, analysis, name, number) for number, name in enumerate(detectors) if name in shown
+        ]
     return canvas.figure()
+
+
+def curve_order(analysis: Analysis) -> list[str]:
+    """Detectors that have curves; the place of one is the place of its colour, in all figures."""
+    return list(dict.fromkeys(line.detector for line in analysis.timelines if line.t_s))
 
 
 def _nothing(analysis: Analysis) -> str:

@@ -222,7 +222,7 @@ def _is_clip(analysis: Analysis) -> bool:
 
 
 def _moment_slider(analysis: Analysis, moment: float) -> Any:
-    times = [frame.t_s for frame in analysis.frames]
+    times = [round(frame.t_s, 2) for frame in analysis.frames]
     if len(times) < 2:
         return gr.update(visible=False)
     return gr.update(visible=True, minimum=times[0], maximum=times[-1], value=round(moment, 2))
