@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,7 +37,8 @@ searched in every fourth sampled frame; between these they are sought where they
 A large transformer (`effort-clip`) is bound by multiplications. Where no engine is much faster at these than torch, as
 in the first table, a preset that holds one takes as long as it does.
 
-All that follows was measured by `python -m benchmarks.speed --write docs/speed.md`.
+Each chapter names its command, and the machine that it was measured on; `python -m benchmarks.speed --write
+docs/speed.md` measures all of them, `--only` some anew.
 """
 
 
@@ -46,15 +47,28 @@ def main() -> None:
     parser.add_argument("--only", choices=list(CHAPTERS), action="append", help="chapters to measure (all)")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="where the page goes besides standard output")
     options = parser.parse_args()
-    machine = where()
-    parts = [_ABOUT, f"Measured on {datetime.now(UTC):%d %B %Y}: {machine}.\n"]
+    chapters = known(options.write) if options.write else {}
     for name in options.only or CHAPTERS:
+        measured = f"Measured on {datetime.now(UTC):%d %B %Y}: {where()}."
         with tempfile.TemporaryDirectory() as folder:
-            chapter = CHAPTERS[name](Path(folder)).markdown()
-        print(chapter, flush=True)
-        parts.append(chapter)
+            chapters[name] = CHAPTERS[name](Path(folder)).markdown(measured)
+        print(chapters[name], flush=True)
         if options.write:
-            options.write.write_text("\n".join(parts), encoding="utf-8")
+            options.write.write_text(page(chapters), encoding="utf-8")
+
+
+def known(path: Path) -> dict[str, str]:
+    """The chapters that stand on a page already, by name."""
+    if not path.is_file():
+        return {}
+    texts = ["## " + text for text in path.read_text(encoding="utf-8").split("\n## ")[1:]]
+    found = {name: text for text in texts for name in CHAPTERS if f"--only {name}`" in text}
+    return {name: text.rstrip() + "\n" for name, text in found.items()}
+
+
+def page(chapters: Mapping[str, str]) -> str:
+    """All chapters in the order of :data:`CHAPTERS`."""
+    return "\n".join([_ABOUT, *(chapters[name] for name in CHAPTERS if name in chapters)])
 
 
 if __name__ == "__main__":

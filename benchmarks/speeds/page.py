@@ -20,10 +20,11 @@ class Chapter:
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
 
-    def markdown(self) -> str:
+    def markdown(self, measured: str) -> str:
+        """The chapter; ``measured`` says when and where."""
         lines = [self.head, ["---"] * len(self.head), *self.rows]
         table = "\n".join("| " + " | ".join(row) + " |" for row in lines)
-        return f"## {self.title}\n\n{self.text}\n\n{table}\n\n`{self.command}`\n"
+        return f"## {self.title}\n\n{self.text}\n\n{table}\n\n`{self.command}`. {measured}\n"
 
 
 def where() -> str:
