@@ -22,7 +22,6 @@ from core.errors import EvidenceError, StorageError
 from core.reports.content import Item
 from core.reports.files import to_json
 from core.reports.page import to_html_page
-from core.reports.pdf import to_pdf
 from core.reports.tables import to_csv
 
 MANIFEST = "manifest.json"
@@ -82,6 +81,8 @@ def evidence_package(items: Item | Sequence[Item], media: Mapping[str, Path] | N
 
 
 def _reports(items: list[Item]) -> dict[str, bytes]:
+    from core.reports.pdf import to_pdf  # its libraries take a while to load
+
     analyses = [item.analysis for item in items]
     files = {
         "report.pdf": to_pdf(items),

@@ -23,7 +23,6 @@ from core.reports import Table, to_csv, to_json
 from core.reports.content import Item
 from core.reports.package import evidence_package
 from core.reports.page import to_html_page
-from core.reports.pdf import to_pdf
 from core.store.history import shared_store
 from core.store.uploads import Uploads
 from core.types import Analysis, Progress, Stage, Thresholds
@@ -165,7 +164,11 @@ class Handlers:
 
     def save_pdf(self, shown: Shown | None) -> Any:
         """(saver) with the report on paper."""
-        return gr.skip() if shown is None else _bytes(shown, ".pdf", "application/pdf", to_pdf(self._item(shown)))
+        if shown is None:
+            return gr.skip()
+        from core.reports.pdf import to_pdf  # its libraries take a while to load
+
+        return _bytes(shown, ".pdf", "application/pdf", to_pdf(self._item(shown)))
 
     def save_html(self, shown: Shown | None) -> Any:
         """(saver) with the report as a page."""

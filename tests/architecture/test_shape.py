@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 from pathlib import Path
 
 from core.settings import ROOT
@@ -69,3 +71,10 @@ def test_a_forbidden_word_is_found() -> None:
 def test_the_texts_that_are_searched_are_there() -> None:
     names = {path.as_posix() for path, _ in _texts()}
     assert {"pyproject.toml", "core/types.py", ".ci/run", "requirements.txt", "LICENSE"} <= names
+
+
+def test_the_demo_starts_without_what_only_reports_and_models_need() -> None:
+    heavy = ("torch", "timm", "librosa", "matplotlib", "reportlab", "ray")
+    code = f"import sys, app; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
