@@ -169,8 +169,9 @@ def read_grey_window(
     left, top, right, bottom = region
 
     def part(frame: Frame) -> GreyFrame:
-        cut = np.ascontiguousarray(frame.rgb[top:bottom, left:right])
-        return GreyFrame(frame.t_s, np.asarray(cv2.cvtColor(cut, cv2.COLOR_RGB2GRAY), np.uint8))
+        cut = frame.rgb[top:bottom, left:right]
+        shown = cut if cut.size else frame.rgb  # a smaller frame, from where the stream changes its size
+        return GreyFrame(frame.t_s, np.asarray(cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), np.uint8))
 
     return _window(ref, info, (start_s, end_s), min(max_fps, _most_fps(info, end_s - start_s)), limits, part)
 

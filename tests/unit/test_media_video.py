@@ -294,6 +294,8 @@ def test_a_grey_window_holds_the_same_part_of_each_frame(samples: Samples):
     for part, frame in zip(parts, whole, strict=True):
         assert part.grey.shape == (40, 50) and part.grey.flags.owndata
         assert np.array_equal(part.grey, cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)[4:44, 10:60])
+    outside = read_grey_window(ref, info, 1.0, 1.1, (5000, 5000, 5010, 5010))
+    assert outside[0].grey.shape == whole[0].rgb.shape[:2]
     with pytest.raises(DamagedMediaError):
         read_grey_window(ref, info, 50.0, 51.0, (0, 0, 20, 20))
 
