@@ -39,4 +39,5 @@ def test_nobody_there_is_the_whole_picture() -> None:
 
 def test_faces_are_told_in_its_pixels() -> None:
     moved = within(track((300, 200)), (240, 140, 760, 410)).faces[0]
-    assert moved.box == (60, 60, 160, 160) and moved.landmarks[1] == (80.0, 110.0)
+    assert moved.box == (60.0, 60.0, 160.0, 160.0)
+    assert moved.landmarks[1] == (80.0, 110.0)
