@@ -23,7 +23,7 @@ def test_arguments_come_before_environment_before_file_before_profile(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     profile = build_settings(profile="cpu")
-    assert profile.runtime.batch == 16
+    assert profile.runtime.batch == 8
     (data_dir / "config.yaml").write_text("runtime: {batch: 7}\nsampling: {frames: 9}\nlimits: {max_seconds: 60}\n")
     monkeypatch.setenv("UNMASK_SAMPLING__FRAMES", "10")
     monkeypatch.setenv("UNMASK_LIMITS__MAX_SECONDS", "61")
