@@ -69,7 +69,6 @@ def _move_line(page) -> None:
         page.locator("#um-fake input[type=number]").fill(line)
         page.locator("#um-fake input[type=number]").press("Enter")
         page.wait_for_function(f"document.querySelector('#um-verdict .um-headline h2').innerText {word} 'Looks fake'")
-        page.wait_for_timeout(300)  # the answer also sets the lines, and would undo a faster hand than a person's
     page.locator("#um-real input[type=number]").fill("100")
     page.locator("#um-real input[type=number]").press("Enter")
     page.wait_for_function("document.querySelector('#um-verdict .um-headline h2').innerText != 'Looks fake'")
