@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -158,7 +159,7 @@ class Trainer:
         """Make the last weights, mixed with the first, the best ones; the last line of the history is about them."""
         share, first = self.config.optim.keep_start, Path(cast(str, self.config.model.start_file))
         weights = mixed(first, self.folder / "last.safetensors", share)
-        save_file(weights, self.folder / "best.safetensors")
+        self._write("best", weights)
         net = copy.deepcopy(self.ema.net)
         net.load_state_dict(weights)
         report = self.validation.report(logits(net, self.validation.pixels, self._input))
@@ -253,10 +254,10 @@ class Trainer:
             if self.team.leads:
                 self._write("best")
 
-    def _write(self, name: str) -> None:
-        """The averaged weights as ``<name>.safetensors``."""
+    def _write(self, name: str, weights: Mapping[str, torch.Tensor] | None = None) -> None:
+        """Weights, the averaged ones by default, as ``<name>.safetensors``; a crash leaves the old file."""
         part = self.folder / f"{name}.part"
-        save_file({k: v.contiguous() for k, v in self.ema.net.state_dict().items()}, part)
+        save_file({k: v.contiguous() for k, v in (weights or self.ema.net.state_dict()).items()}, part)
         part.replace(self.folder / f"{name}.safetensors")
 
 
