@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.errors import ConfigError
 from core.training.data.audio import AudioPairs, copy_methods, make_audio_validation
-from core.training.data.manifest import read_manifest
+from core.training.data.manifest import Item, read_manifest
 from core.training.data.splits import load_or_make
 from core.training.data.voices import Voice, build
 from core.training.prepare import SPLITS
@@ -28,12 +28,19 @@ def prepare_audio(config: TaskConfig, data: Path, store: Path, splits: Path = SP
 
 
 def divided(
-    config: TaskConfig, data: Path, store: Path, splits: Path = SPLITS
+    config: TaskConfig, data: Path, store: Path, splits: Path = SPLITS, *, copies: bool = True
 ) -> tuple[list[Voice], list[Voice], dict[str, str]]:
-    """The voices to train on, those to choose by, and licences by source; errors as :func:`prepare_audio`."""
+    """The voices to train on, those to choose by, and licences by source; real clips lend their sound.
+
+    Args:
+        copies: also make the fakes that ``config`` asks for.
+
+    Raises:
+        ConfigError: as :func:`prepare_audio`.
+    """
     cfg = config.data
-    items = [i for i in read_manifest(data, modalities=("audio",)) if i.split == "train"]
-    voices = build(data, items, store, copy_methods(config), processes=config.processes)
+    items = [i for i in read_manifest(data, modalities=("audio", "video")) if i.split == "train" and _voice(i)]
+    voices = build(data, items, store, copy_methods(config) if copies else (), processes=config.processes)
     split = load_or_make(splits / cfg.split_file, [v.row for v in voices], cfg.validation_share, cfg.split_seed)
     spoken = _spoken(store)
     train = [v for v in voices if split[v.row.sha256] == "train"] + [v for v in spoken if not _held(v)]
@@ -42,6 +49,10 @@ def divided(
         raise ConfigError("The split leaves no real voice to choose by.", hint="Remove the split file to draw anew.")
     licences = {item.source: item.licence.split(": ", 1)[-1] for item in items} | {FOLDER: "licences of the engines"}
     return train, held, licences
+
+
+def _voice(item: Item) -> bool:
+    return item.modality == "audio" or not item.fake
 
 
 def _spoken(store: Path) -> list[Voice]:

@@ -35,10 +35,15 @@ def run(config_path: Path, *, data: Path, out: Path, store: Path, resume: bool =
 
 
 def generators(config_path: Path, *, data: Path, store: Path) -> list[Path]:
-    """Train the generators of pseudo-fakes that are missing, on the faces of a configuration; returns their files."""
-    from core.training.generators import train_missing
+    """Train the generators of pseudo-fakes that are missing, on the faces of a configuration or, where it is one of
+    voices, on its voices; returns their files."""
+    from core.training import generators as of_faces
+    from core.training import vocoders as of_voices
+    from core.training.tasks import read_task
 
-    return train_missing(read_config(config_path), data, store)
+    if commands_of(config_path):
+        return of_voices.train_missing(read_task(config_path), data, store)
+    return of_faces.train_missing(read_config(config_path), data, store)
 
 
 def export(config_path: Path, *, out: Path) -> Card:

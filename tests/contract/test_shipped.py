@@ -11,7 +11,7 @@ from core.examples import examples
 from core.pipeline import analyse
 from core.registry import Card, card, detector_ids, ensemble, ensemble_ids
 from core.settings import SHIPPED_WEIGHTS, Settings, build_settings
-from core.training.fakes.generator import FOLDER, VARIANTS
+from core.training.fakes import generator, vocoder
 from core.training.golden import golden_logit
 from core.types import Analysis, Label, Status
 from core.weights.files import file_sha256, verified
@@ -62,7 +62,8 @@ def test_weights_are_safetensors_with_a_manifest_entry_each() -> None:
 
 
 def test_generators_are_shipped_by_their_names() -> None:
-    assert {p.name for p in FOLDER.iterdir()} == {f"{name}.safetensors" for name in VARIANTS}
+    for kind in (generator, vocoder):
+        assert {p.name for p in kind.FOLDER.iterdir()} == {f"{name}.safetensors" for name in kind.VARIANTS}
 
 
 def test_the_real_example_is_not_called_fake(results: dict[str, Analysis]) -> None:

@@ -8,13 +8,14 @@ import zlib
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from core.audio.activity import VoiceActivity
 from core.errors import NotFoundError
 from core.training.data.crops import CropRow
 from core.training.data.manifest import Item
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 SHORTEST_S = 0.25
 LONGEST_S = 30.0
+# Clips with more music than words are no voices.
+SPOKEN = 0.5
 # Frames quieter than this below the loudest are silence where a recording begins and ends.
 SILENCE_DB = 35.0
 
@@ -68,6 +71,7 @@ def build(root: Path, items: Sequence[Item], store: Path, methods: Sequence[str]
 
     Args:
         root: data root that the items' paths are relative to.
+        items: sound files, and clips, whose sound counts as a voice where somebody speaks for half of it or more.
         store: folder; ``<sha256[:2]>/<sha256>.npy`` holds int16 samples, ``<sha256>-<method>.npy`` a fake of a real.
         methods: names of :mod:`core.training.fakes.speech`, for real voices.
         processes: how many work at the same time.
@@ -75,13 +79,13 @@ def build(root: Path, items: Sequence[Item], store: Path, methods: Sequence[str]
     Raises:
         NotFoundError: nothing among ``items`` is a voice.
     """
-    sounds = [replace(item, identity=speaker_of(item)) for item in items if item.modality == "audio"]
-    tasks = [(root / item.path, _path(store, item), item.fake) for item in sounds]
+    sounds = [replace(item, identity=speaker_of(item)) for item in items]
+    tasks = [(root / item.path, _path(store, item), item) for item in sounds]
     work = partial(_make, methods=tuple(methods))
     if processes == 1:
         done = [work(task) for task in tasks]
     else:
-        with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
+        with ProcessPoolExecutor(processes, mp_context=get_context("fork"), initializer=_alone) as pool:
             done = list(pool.map(work, tasks, chunksize=8))
     voices = [Voice(_row(item), _path(store, item)) for item, ok in zip(sounds, done, strict=True) if ok]
     if not voices:
@@ -103,23 +107,41 @@ def _row(item: Item) -> CropRow:
     return CropRow(t_s=0.0, face_px=0.0, points=(), **shared)
 
 
-def _make(task: tuple[Path, Path, bool], methods: tuple[str, ...]) -> bool:
+def _alone() -> None:
+    """One thread a process: there are as many processes as are meant to work."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _make(task: tuple[Path, Path, Item], methods: tuple[str, ...]) -> bool:
     """Store a file and, for a real voice, its fakes; whether it holds a voice."""
-    source, path, is_fake = task
+    source, path, item = task
     if not path.is_file():
         try:
             pcm = trimmed(read_sound(source))
         except (OSError, ValueError) as exc:
-            log.warning("%s: %s", source.name, exc)
+            log.log(logging.INFO if item.modality == "video" else logging.WARNING, "%s: %s", source.name, exc)
             pcm = np.zeros(0, np.float32)
-        _write(path, pcm if len(pcm) >= SHORTEST_S * SR_HZ else pcm[:0])
+        spoken = len(pcm) >= SHORTEST_S * SR_HZ and (item.modality == "audio" or _speech(pcm) >= SPOKEN)
+        _write(path, pcm if spoken else pcm[:0])
     stored = np.load(path, allow_pickle=False)
-    for method in () if is_fake or not len(stored) else methods:
+    for method in () if item.fake or not len(stored) else methods:
         spoof = _spoof_path(path, method)
         if not spoof.is_file():
             rng = np.random.default_rng((int(path.stem[:12], 16), zlib.crc32(method.encode())))
             _write(spoof, speech_fake(method).make(rng, stored.astype(np.float32) / 32767.0))
     return len(stored) > 0
+
+
+@lru_cache(maxsize=1)
+def _activity() -> VoiceActivity:
+    return VoiceActivity()
+
+
+def _speech(pcm: PCM) -> float:
+    """Share of a sound in which somebody speaks."""
+    return float((_activity().probabilities(pcm) > 0.5).mean())
 
 
 def _write(path: Path, pcm: PCM) -> None:

@@ -19,6 +19,8 @@ from core.types import PCM
 SR_HZ = 16_000
 Spectrum: TypeAlias = npt.NDArray[np.complex64]
 
+# Networks of core.training.fakes.vocoder, which is imported with torch only where one is asked.
+VOCODERS = ("vocoder-transposed", "vocoder-nearest", "vocoder-istft", "codec")
 _FLOOR = 1e-6
 
 
@@ -152,6 +154,19 @@ class Images:
         return _fit(np.convolve(stuffed, taps, mode="same"), pcm)
 
 
+class DrawnAnew:
+    """A small neural vocoder of our own draws the voice anew out of a mel spectrum or of codes
+    (:mod:`core.training.fakes.vocoder`)."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def make(self, rng: np.random.Generator, pcm: PCM) -> PCM:
+        from core.training.fakes.vocoder import drawn_anew
+
+        return _fit(drawn_anew(rng, pcm, self.name), pcm)
+
+
 def all_speech_fakes() -> dict[str, SpeechFake]:
     """Every method by its name."""
     made: tuple[SpeechFake, ...] = (
@@ -162,6 +177,7 @@ def all_speech_fakes() -> dict[str, SpeechFake]:
         SourceFilter(),
         World(),
         Images(),
+        *(DrawnAnew(name) for name in VOCODERS),
     )
     return {method.name: method for method in made}
 
