@@ -86,12 +86,14 @@ def recipe(data: Path, store: Path, part: str, configs: Path, *, pictures: int =
 
 
 def _held_out(items: Sequence[Item]) -> list[Item]:
-    kept: set[str] = set()
-    for name in ("face.json", "voice.json"):
-        if (path := SPLITS / name).is_file():
-            files = json.loads(path.read_text(encoding="utf-8"))["files"]
-            kept |= {sha for sha, where in files.items() if where == "val"}
-    return [i for i in items if i.split == "train" and i.sha256 in kept]
+    """Pictures and clips by the split of faces, sound files by that of voices."""
+    held = {kind: _validating(SPLITS / f"{kind}.json") for kind in ("face", "voice")}
+    return [i for i in items if i.split == "train" and i.sha256 in held["voice" if i.modality == "audio" else "face"]]
+
+
+def _validating(path: Path) -> set[str]:
+    files = json.loads(path.read_text(encoding="utf-8"))["files"] if path.is_file() else {}
+    return {sha for sha, where in files.items() if where == "val"}
 
 
 def make_media(what: Recipe, folder: Path) -> list[Medium]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,9 @@ from core.fusion.fits import Asked
 from core.fusion.rules import fitted_rule
 from core.fusion.votes import Vote
 from core.registry import Ensemble, ensemble
+from core.training import fusion_media
 from core.training.calibrate import TooFewError
+from core.training.data.manifest import Item
 from core.training.fit_fusion import fit_preset, make_cases, usable
 from core.training.fusion_media import Medium
 from core.training.fusion_scores import Answered, Answers
@@ -104,3 +108,16 @@ def test_a_fit_of_the_twelve_features_fits_its_preset() -> None:
     high = tuple(Vote(n, 0.95, frames=(0.95,) * 4, n=4) for n in ("face-patch", "face-resnet18"))
     assert rule.p(high) > 0.8 and found.fit.rule.names[:3] == ("tiny_prob_mean", "tiny_prob_max", "tiny_prob_p90")
     assert set(found.fit.left_out) == {"audio-cqcc-cnn", "clip-embedding-bilstm", "lip-sync"}
+
+
+def test_a_clip_whose_sound_validates_voices_is_held_out_for_faces_only_if_its_faces_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = {"face": ("p", "f"), "voice": ("v", "a")}
+    for kind, names in held.items():
+        document = {"files": dict.fromkeys("pfva", "train") | dict.fromkeys(names, "val")}
+        (tmp_path / f"{kind}.json").write_text(json.dumps(document))
+    monkeypatch.setattr(fusion_media, "SPLITS", tmp_path)
+    kinds = {"p": "image", "f": "video", "v": "video", "a": "audio"}
+    items = [Item(f"{sha}.x", sha, kind, False, "real", "s", sha, "train") for sha, kind in kinds.items()]
+    assert [i.sha256 for i in fusion_media._held_out(items)] == ["p", "f", "a"]
