@@ -30,7 +30,7 @@ from pages.demo import cards, evidence, feedback
 from pages.demo.chart import chart, drawn
 from pages.demo.evidence import Shown
 from pages.demo.handlers import Handlers
-from pages.demo.result import filled, place_result, view
+from pages.demo.result import _FILLED, filled, place_result, view
 from pages.demo.service import Service
 from tests import analyses, media
 
@@ -349,12 +349,16 @@ def test_provenance_is_told_and_escaped():
     assert "<img src=x" not in html
 
 
-def test_sound_alone_has_no_frames_to_show(settings, tmp_path):
-    base = analyses.landscape()
+def test_sound_alone_shows_neither_frames_nor_lips(settings, tmp_path):
+    base = analyses.clip()
     info = MediaInfo(MediaKind.AUDIO, "wav", duration_s=3.0, has_audio=True)
     heard = replace(base, media=replace(base.media, info=info), frames=())
-    values = filled(Shown(heard, tmp_path / "a.wav"), settings)
-    assert "" in values
+    seen, unseen = (
+        dict(zip(_FILLED, filled(Shown(a, tmp_path / "a.wav"), settings), strict=True)) for a in (base, heard)
+    )
+    for panel in ("frames", "lips"):
+        assert seen[panel]["visible"] and not unseen[panel]["visible"], panel
+    assert unseen["frame"] == ""
 
 
 def test_an_empty_chart_is_drawn_from_words():
