@@ -32,6 +32,7 @@ from core.training.validation import spaced
 from core.types import PCM, RGB
 
 CLIP_FRAMES, FPS = 32, 25
+PICTURES = 250  # pairs, at most
 WINDOWS = 16
 SECONDS = 4.0
 STRENGTH = 0.6
@@ -52,7 +53,7 @@ class Medium:
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What media are made from: ``items`` of the data root ``data``, fakes as the three training files have them, face
-    crops kept in ``store``, at most ``pictures`` pairs of pictures, drawn by ``seed``."""
+    crops kept in ``store``, drawn by ``seed``."""
 
     data: Path
     store: Path
@@ -60,11 +61,10 @@ class Recipe:
     face: TrainConfig
     clip: TaskConfig
     voice: TaskConfig
-    pictures: int
     seed: int
 
 
-def recipe(data: Path, store: Path, part: str, configs: Path, *, pictures: int = 250) -> Recipe:
+def recipe(data: Path, store: Path, part: str, configs: Path) -> Recipe:
     """Media of ``part``: "calib" is the calibration split without people of the training split, "held-out" are the
     training split's people that detectors were chosen by and not trained on."""
     items = read_manifest(data, modalities=("image", "video", "audio"))
@@ -80,7 +80,6 @@ def recipe(data: Path, store: Path, part: str, configs: Path, *, pictures: int =
         face=read_config(configs / "face-lite.yaml"),
         clip=read_task(configs / "clips" / "clip-cnn-bilstm.yaml"),
         voice=read_task(configs / "voices" / "audio-cqcc-cnn.yaml"),
-        pictures=pictures,
         seed={"calib": 11, "held-out": 12}[part],
     )
 
@@ -116,7 +115,7 @@ def _pictures(what: Recipe, folder: Path) -> Iterator[Medium]:
     config = what.face
     drawer = Drawer(crops, {}, 1.0)
     methods = sorted(config.fakes)
-    for number, index in enumerate(evenly(spaced(crops), what.pictures)):
+    for number, index in enumerate(evenly(spaced(crops), PICTURES)):
         rng = np.random.default_rng((what.seed, 0, number))
         method = methods[number % len(methods)]
         face, forged = make_fake(rng, crops, index, method, drawer)

@@ -78,16 +78,19 @@ def measure_presets(ensembles: Sequence[str], *, data: Path, store: Path, work: 
     """Measure presets on held-out people and true generators; writes ``docs/measured/presets.{md,json}`` and returns
     the page. Figures of other presets stay there while their fusion is as it was measured. A preset that cannot be
     measured is left out, and the log says why."""
-    held = recipe(data, store, "held-out", CONFIGS / "training", pictures=150)
-    known = _known(DOCS / "presets.json")
+    held = recipe(data, store, "held-out", CONFIGS / "training")
+    _known(DOCS / "presets.json")  # a page that cannot be read is told before the work, not after it
+    measured: dict[str, list[dict[str, Any]]] = {}
     for name in ensembles or registry.ensemble_ids():
-        known[name] = []
+        measured[name] = []
         try:
             preset = registry.ensemble(name)
             fit = read_fit(preset)
-            known[name] = [facts(measure(group), preset, fit) for group in groups_of(preset, held, work)]
+            measured[name] = [facts(measure(group), preset, fit) for group in groups_of(preset, held, work)]
         except WorkbenchError as error:
             log.warning("%s was not measured: %s", name, error)
+    # Read last: what another run has written meanwhile stays.
+    known = _known(DOCS / "presets.json") | measured
     rows = [row for name in sorted(known) for row in known[name]]
     text = page(rows)
     (DOCS / "presets.md").write_text(text, encoding="utf-8")
