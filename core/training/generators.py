@@ -10,14 +10,13 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import nn
 
 from core.training.config import TrainConfig
 from core.training.data.crops import STORE_PX, Crops
 from core.training.data.pairs import Drawer
-from core.training.export import half
 from core.training.fakes.generator import FOLDER, VARIANTS, Autoencoder, warp
+from core.training.fakes.trained import save_trained, untrained
 from core.training.prepare import prepare
 
 log = logging.getLogger(__name__)
@@ -108,17 +107,11 @@ def train_missing(
     config: TrainConfig, data: Path, store: Path, *, steps: int = STEPS, folder: Path = FOLDER
 ) -> list[Path]:
     """Train the variants that ``folder`` has no file of, on the real faces that ``config`` trains on."""
-    wanted = [folder / f"{variant}.safetensors" for variant in VARIANTS]
-    missing = [file for file in wanted if not file.is_file()]
+    missing = untrained(VARIANTS, folder)
     if not missing:
         return []
     torch.set_num_threads(config.threads)
     cv2.setNumThreads(1)
     crops = prepare(config, data, store).train
     drawer = Drawer(crops, config.data.source_weights, config.data.other_weight)
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in missing:
-        net = train_generator(file.stem, crops, drawer, steps=steps)
-        save_file(half(net.state_dict()), file)
-        file.chmod(0o644)
-    return missing
+    return [save_trained(train_generator(name, crops, drawer, steps=steps), name, folder) for name in missing]

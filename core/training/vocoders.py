@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from core.errors import ConfigError
 from core.training.audio_task import divided
 from core.training.data.audio import segment
 from core.training.data.voices import Voice
-from core.training.export import half
+from core.training.fakes.trained import save_trained, untrained
 from core.training.fakes.vocoder import FOLDER, VARIANTS, LogMel, Vocoder
 from core.training.tasks import TaskConfig
 from core.types import PCM
@@ -122,16 +122,20 @@ def _judge_step(judge: Critic, optimiser: torch.optim.Optimizer, true: Tensor, m
 def train_missing(
     config: TaskConfig, data: Path, store: Path, *, steps: int = STEPS, folder: Path = FOLDER
 ) -> list[Path]:
-    """Train the variants that ``folder`` has no file of, on the real voices that ``config`` trains on."""
-    missing = [file for variant in VARIANTS if not (file := folder / f"{variant}.safetensors").is_file()]
+    """Train the variants that ``folder`` has no file of, on the real voices that ``config`` trains on.
+
+    Raises:
+        ConfigError: ``config`` is not one of voices.
+    """
+    if config.task != "audio":
+        raise ConfigError(
+            f"{config.id} trains on clips, which have no generators of their own.",
+            hint="Name a file of faces (configs/training) or of voices (configs/training/voices).",
+        )
+    missing = untrained(VARIANTS, folder)
     if not missing:
         return []
     torch.set_num_threads(config.threads)
     train, _, _ = divided(config, data, store, copies=False)
     voices = [voice for voice in train if not voice.row.fake]
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in missing:
-        net = train_vocoder(file.stem, voices, steps=steps)
-        save_file(half(net.state_dict()), file)
-        file.chmod(0o644)
-    return missing
+    return [save_trained(train_vocoder(name, voices, steps=steps), name, folder) for name in missing]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import NotFoundError, WeightsMissingError
-from core.training import vocoders
+from core.errors import ConfigError, NotFoundError, WeightsMissingError
+from core.settings import CONFIGS
+from core.training import cli_api, vocoders
 from core.training.data.crops import CropRow
 from core.training.data.voices import Voice
 from core.training.fakes.speech import SR_HZ, VOCODERS
@@ -74,3 +75,13 @@ def test_an_untrained_vocoder_says_so(tmp_path: Path) -> None:
         load_vocoder("codec", tmp_path)
     with pytest.raises(NotFoundError, match="no vocoder"):
         load_vocoder("parrot", tmp_path)
+
+
+def test_a_file_of_clips_has_no_generators(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no generators of their own"):
+        cli_api.generators(CONFIGS / "training" / "clips" / "clip-cnn-bilstm.yaml", data=tmp_path, store=tmp_path)
+
+
+def test_what_is_there_is_not_trained_again(tmp_path: Path) -> None:
+    config = CONFIGS / "training" / "voices" / "audio-lfcc-lcnn.yaml"
+    assert cli_api.generators(config, data=tmp_path, store=tmp_path) == []

@@ -9,11 +9,11 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import nn
 
-from core.errors import NotFoundError, WeightsMissingError
 from core.settings import SHIPPED_WEIGHTS
+from core.training.fakes.base import by_name
+from core.training.fakes.trained import load_trained
 
 FOLDER = SHIPPED_WEIGHTS / "generators"
 UpSampling = Literal["transposed", "nearest", "bilinear", "shuffle"]
@@ -95,14 +95,5 @@ def load_generator(variant: str, folder: Path = FOLDER) -> Autoencoder:
         NotFoundError: no such variant.
         WeightsMissingError: it has not been trained yet.
     """
-    if variant not in VARIANTS:
-        raise NotFoundError(f"There is no generator '{variant}'.", hint=f"There are: {', '.join(VARIANTS)}.")
-    file = folder / f"{variant}.safetensors"
-    if not file.is_file():
-        raise WeightsMissingError(
-            f"The generator {variant} is not trained.",
-            hint="Train it: python -m core.cli generators configs/training/face-lite.yaml",
-        )
-    net = Autoencoder(*VARIANTS[variant])
-    net.load_state_dict({k: v.float() for k, v in load_file(file).items()}, strict=True)
-    return net.eval()
+    net = Autoencoder(*by_name("generator", VARIANTS, variant))
+    return load_trained(net, "generator", variant, folder, "face-lite.yaml")

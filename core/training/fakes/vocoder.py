@@ -10,12 +10,12 @@ from typing import Literal, TypeAlias, cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from core.errors import NotFoundError, WeightsMissingError
 from core.settings import SHIPPED_WEIGHTS
+from core.training.fakes.base import by_name
 from core.training.fakes.speech import SR_HZ
+from core.training.fakes.trained import load_trained
 from core.types import PCM
 
 FOLDER = SHIPPED_WEIGHTS / "vocoders"
@@ -166,17 +166,8 @@ def load_vocoder(variant: str, folder: Path = FOLDER) -> Vocoder:
         NotFoundError: no such variant.
         WeightsMissingError: it has not been trained yet.
     """
-    if variant not in VARIANTS:
-        raise NotFoundError(f"There is no vocoder '{variant}'.", hint=f"There are: {', '.join(VARIANTS)}.")
-    file = folder / f"{variant}.safetensors"
-    if not file.is_file():
-        raise WeightsMissingError(
-            f"The vocoder {variant} is not trained.",
-            hint="Train it: python -m core.cli generators configs/training/voices/audio-lfcc-lcnn.yaml",
-        )
-    net = Vocoder(*VARIANTS[variant])
-    net.load_state_dict({k: v.float() for k, v in load_file(file).items()}, strict=True)
-    return net.eval()
+    net = Vocoder(*by_name("vocoder", VARIANTS, variant))
+    return load_trained(net, "vocoder", variant, folder, "voices/audio-lfcc-lcnn.yaml")
 
 
 def drawn_anew(rng: np.random.Generator, pcm: PCM, variant: str) -> PCM:
