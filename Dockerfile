@@ -5,7 +5,6 @@
 FROM python:3.12-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 \
-    PYTHONDONTWRITEBYTECODE=1 \
     PIP_NO_CACHE_DIR=1 \
     UNMASK_PROFILE=cpu \
     UNMASK_DATA_DIR=/data/unmask \
@@ -21,7 +20,7 @@ WORKDIR /app
 COPY requirements.txt ./
 RUN pip install -r requirements.txt
 COPY --chown=root:root . .
-RUN chmod 0755 docker/start docker/healthy
+RUN chmod 0755 docker/start docker/healthy && python -m compileall -q app.py workbench.py core pages
 
 USER unmask
 VOLUME /data

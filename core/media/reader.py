@@ -93,6 +93,7 @@ class VideoReader:
         self.tick_s = float(stream.time_base)
         self.origin_s = origin_s(self._container) if clock_s is None else clock_s
         self.aspect = pixel_aspect(stream)
+        self._orientations: dict[int, tuple[int, bool]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -180,9 +181,16 @@ class VideoReader:
         scaled = frame.reformat(
             width=width, height=height, format="rgb24", interpolation="AREA" if shrinks else "BILINEAR", threads=1
         )
-        degrees, mirrored = orientation(frame)
+        degrees, mirrored = self._orientation(frame)
         rgb = np.asarray(scaled.to_ndarray(), dtype=np.uint8)
         return np.ascontiguousarray(np.rot90(rgb[:, ::-1] if mirrored else rgb, k=-degrees // 90))
+
+    def _orientation(self, frame: VideoFrame) -> tuple[int, bool]:
+        """As :func:`orientation`, read once for each angle: a frame whose side data was looked at stays in memory
+        with its picture until the collector of cycles runs."""
+        if frame.rotation not in self._orientations:
+            self._orientations[frame.rotation] = orientation(frame)
+        return self._orientations[frame.rotation]
 
     def deliver(self, frame: VideoFrame, fps: float | None) -> Frame:
         """A decoded frame as the program's own value."""
