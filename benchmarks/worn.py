@@ -1,14 +1,14 @@
-"""Are worn pictures called fake: ``python -m benchmarks.worn --data DIR --write docs/measured/worn.md``.
+"""Are worn pictures and voices called fake: ``python -m benchmarks.worn --data DIR --write docs/measured/worn.md``.
 
-Real pictures of the test split (README of the data root) are analysed as they are and after one nuisance at a time, by
-a preset as users meet it. The verdict counts, not only the figure: a worn picture may well be uncertain.
+Real pictures and sounds of the test split (README of the data root) are analysed as they are and after one nuisance at
+a time, by a preset as users meet it. The verdict counts, not only the figure: a worn file may well be uncertain.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,13 +16,16 @@ import cv2
 import numpy as np
 
 from core.errors import WorkbenchError
-from core.media.decoding import decoder
+from core.media.audio import write_wav
+from core.media.decoding import Decoder, decoder
 from core.pipeline import analyse
 from core.settings import Settings, build_settings
-from core.training.data.manifest import read_manifest
+from core.training.audio_evaluate import CODECS
+from core.training.data.manifest import Item, read_manifest
 from core.training.intervals import wilson
+from core.training.nuisance.sound import SR_HZ
 from core.training.robustness import Series, all_series
-from core.types import RGB, Label
+from core.types import PCM, RGB, Label
 
 _HARDEST = 2  # levels of each nuisance
 
@@ -55,35 +58,62 @@ class Counted:
         return f"| {' | '.join(cells)} |"
 
 
-def pictures(data: Path, settings: Settings) -> Iterator[RGB]:
-    """Real pictures of the test split; those that cannot be read are left out."""
-    reader = decoder(settings)
-    for item in read_manifest(data, modalities=("image",)):
-        if item.split == "test" and not item.fake:
-            try:
-                yield reader.image(reader.identify(data / item.path))[0][0].rgb
-            except WorkbenchError:
-                continue
+def measure(
+    data: Path, modality: str, settings: Settings, worn: Callable[[Path, Decoder, int], Iterator[tuple[str, Path]]]
+) -> list[Counted]:
+    """Verdicts on real test files of ``modality`` by nuisance; files that cannot be read are left out.
 
-
-def measure(data: Path, preset: str) -> list[Counted]:
+    Args:
+        worn: copies of a file, each by the name of what was done to it and its path; told a number that differs from
+            file to file.
+    """
     found: dict[str, Counted] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        settings = build_settings(preset=preset, data_dir=Path(folder), cache={"enabled": False})
-        path = Path(folder) / "worn.png"
-        for number, rgb in enumerate(pictures(data, settings)):
-            for name, worn in _worn(rgb, number):
-                cv2.imwrite(str(path), cv2.cvtColor(worn, cv2.COLOR_RGB2BGR))
+    reader = decoder(settings)
+    for number, item in enumerate(_real(data, modality)):
+        try:
+            for name, path in worn(data / item.path, reader, number):
                 found.setdefault(name, Counted(name)).add(path, settings)
+        except WorkbenchError:
+            continue
     return list(found.values())
 
 
-def _worn(rgb: RGB, seed: int) -> Iterator[tuple[str, RGB]]:
+def _real(data: Path, modality: str) -> list[Item]:
+    return [i for i in read_manifest(data, modalities=(modality,)) if i.split == "test" and not i.fake]
+
+
+def pictures(path: Path, reader: Decoder, number: int) -> Iterator[tuple[str, Path]]:
+    """A picture as it is and after each nuisance of pictures at its hardest levels."""
+    rgb = reader.image(reader.identify(path))[0][0].rgb
+    with tempfile.TemporaryDirectory() as folder:
+        for name, worn in _worn_pictures(rgb, number):
+            copy = Path(folder) / "worn.png"
+            cv2.imwrite(str(copy), cv2.cvtColor(worn, cv2.COLOR_RGB2BGR))
+            yield name, copy
+
+
+def _worn_pictures(rgb: RGB, seed: int) -> Iterator[tuple[str, RGB]]:
     even = rgb[: rgb.shape[0] // 2 * 2, : rgb.shape[1] // 2 * 2]  # as H.264 wants it
     yield "as it is", even
     for series in all_series().values():
         for level in series.levels[-_HARDEST:]:
             yield f"{series.name}, {_level(series, level)}", series.apply(np.random.default_rng(seed), even, level)
+
+
+def sounds(path: Path, reader: Decoder, number: int) -> Iterator[tuple[str, Path]]:
+    """A sound as it is, after each codec, and over a telephone line."""
+    pcm = _heard(path, reader)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, change in CODECS.items():
+            copy = Path(folder) / "worn.wav"
+            write_wav(copy, change(pcm), SR_HZ)
+            yield name, copy
+
+
+def _heard(path: Path, reader: Decoder) -> PCM:
+    ref = reader.identify(path)
+    clip, _ = reader.audio(ref, reader.probe(ref), SR_HZ)
+    return np.zeros(0, np.float32) if clip is None else clip.pcm
 
 
 def _level(series: Series, level: float) -> str:
@@ -96,22 +126,39 @@ def main() -> None:
     parser.add_argument("--preset", default="default")
     parser.add_argument("--write", type=Path, help="a Markdown file")
     asked = parser.parse_args()
-    rows = [counted.row() for counted in measure(asked.data, asked.preset)]
-    text = "\n".join([_HEAD.format(preset=asked.preset), *rows]) + "\n"
+    with tempfile.TemporaryDirectory() as folder:
+        settings = build_settings(preset=asked.preset, data_dir=Path(folder), cache={"enabled": False})
+        seen = measure(asked.data, "image", settings, pictures)
+        heard = measure(asked.data, "audio", settings, sounds)
+    text = "\n".join(
+        [_HEAD.format(preset=asked.preset), _PICTURES, *(c.row() for c in seen), _SOUNDS, *(c.row() for c in heard)]
+    )
     if asked.write is not None:
-        asked.write.write_text(text, encoding="utf-8")
+        asked.write.write_text(text + "\n", encoding="utf-8")
     print(text)
 
 
-_HEAD = """# Worn pictures that are real
+_HEAD = """# Worn files that are real
 
 Printed by `python -m benchmarks.worn --data DIR --write docs/measured/worn.md`; preset `{preset}`.
 
-Real pictures of the test split, as they are and after one nuisance at a time, at its two hardest levels. "Called fake"
-is the share of those that were judged at all, with Wilson's 95 % interval; every one of them is a false alarm.
+Real files of the test split, as they are and after one nuisance at a time. "Called fake" is the share of those that
+were judged at all, with Wilson's 95 % interval; every one of them is a false alarm."""
 
-| nuisance | judged | called fake | uncertain | not applicable | mean P(fake) |
+_TABLE = """| nuisance | judged | called fake | uncertain | not applicable | mean P(fake) |
 |---|---|---|---|---|---|"""
+
+_PICTURES = f"""
+## Pictures
+
+Each nuisance at its two hardest levels.
+
+{_TABLE}"""
+
+_SOUNDS = f"""
+## Voices
+
+{_TABLE}"""
 
 
 if __name__ == "__main__":

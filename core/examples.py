@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,6 +21,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from core.errors import StorageError
+from core.media.audio import write_wav
 from core.settings import Settings
 from core.training.fakes.base import FaceCrop, Points
 from core.training.fakes.sbi import SelfBlend
@@ -204,12 +204,7 @@ def _write_talking_blended(path: Path) -> None:
 
 
 def _write_voice(path: Path) -> None:
-    pcm = np.round(voice(loudness()) * 32767.0).astype("<i2")
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(_SR_HZ)
-        out.writeframes(pcm.tobytes())
+    write_wav(path, voice(loudness()), _SR_HZ)
 
 
 def _write_clip(path: Path, picture: RGB) -> None:

@@ -64,6 +64,9 @@ def measure(folder: Path) -> Chapter:
         ["its models are loaded", f"{ready:.1f}"],
         ["`python -m core.cli analyse` of one picture, from nothing to the end", f"{cold:.1f}"],
     ]
-    text = "The second start on this machine: the first also makes the examples, tries the backends and compiles Python's sources."
+    text = (
+        "The second start on this machine: the first also makes the examples, tries the backends and compiles Python's "
+        "sources."
+    )
     head = ["from the start until", "seconds"]
     return Chapter("Start", "python -m benchmarks.speed --only startup", text, head, rows)

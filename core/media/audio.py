@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import wave
 from collections.abc import Iterator
+from pathlib import Path
 
 import av
 import numpy as np
@@ -64,6 +66,15 @@ def read_audio(
     start_s = mixer.first_s - clock_s if mixer.first_s is not None else info.audio_start_s or 0.0
     clip = AudioClip(pcm, sr_hz, start_s)
     return clip, _warnings(clip, info, limits, faults, mixer)
+
+
+def write_wav(path: Path, pcm: PCM, sr_hz: int) -> None:
+    """Write mono samples as a WAV file of 16 bits; what lies outside [-1, 1] is cut off."""
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(sr_hz)
+        out.writeframes(np.round(np.clip(pcm, -1.0, 1.0) * 32767.0).astype("<i2").tobytes())
 
 
 def _nothing(ref: MediaRef, faults: int) -> list[str]:

@@ -5,7 +5,6 @@ as it is and as a fake made from it. They are real files, so that presets are as
 from __future__ import annotations
 
 import json
-import wave
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -14,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from core.media.audio import write_wav
 from core.training.calibrate import left_out
 from core.training.config import TrainConfig, read_config
 from core.training.data import tracks, voices
@@ -195,9 +195,5 @@ def _voices(what: Recipe, folder: Path) -> Iterator[Medium]:
 
 def _voice(folder: Path, name: str, pcm: PCM, worn: int | None, how: str, person: str) -> Medium:
     sound = pcm if worn is None else degrade_sound(np.random.default_rng(worn), pcm, STRENGTH)
-    with wave.open(str(folder / name), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(SR_HZ)
-        out.writeframes(np.round(np.clip(sound, -1.0, 1.0) * 32767.0).astype("<i2").tobytes())
+    write_wav(folder / name, sound, SR_HZ)
     return Medium(name, "voice", how != "bonafide", how, person)
