@@ -47,7 +47,7 @@ PALETTES = MappingProxyType(
             real="#0b6cad",
             uncertain="#74707f",
             silent="#a3abb7",
-            series=("#0072b2", "#009e73", "#cc79a7", "#b07900", "#2a7fa8", "#7a4fb5"),
+            series=("#0072b2", "#009e73", "#cc79a7", "#b07900", "#3d4450", "#7a4fb5"),
         ),
         "dark": Palette(
             text="#e7ebf1",
@@ -58,7 +58,7 @@ PALETTES = MappingProxyType(
             real="#63b8f5",
             uncertain="#b9b4c6",
             silent="#6b7685",
-            series=("#56b4e9", "#2fc79b", "#e29cc3", "#f0c04c", "#7fd0f0", "#b79af0"),
+            series=("#56b4e9", "#2fc79b", "#e29cc3", "#f0c04c", "#d5dae3", "#b79af0"),
         ),
     }
 )
@@ -135,7 +135,10 @@ class Canvas:
 
     def legend(self) -> None:
         """Show names above the right end of the plot."""
-        place = {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom", "font": {"size": 12}}
+        place = {
+            "orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom", "font": {"size": 12},
+            "tracegroupgap": 0,
+        }  # fmt: skip
         self.layout |= {"showlegend": True, "legend": place}
 
     def figure(self) -> go.Figure:

@@ -14,6 +14,7 @@ from core.types import Analysis, MediaKind, Thresholds, Timeline
 _LANE_PX = 132
 _LANE_TITLE_PX = 20
 _GAP_PX = 30
+_NAME_PX = 19  # of the legend, whose names stand one below the other where the page is narrow
 
 
 def timeline(analysis: Analysis, detector: str | None = None, *, theme: Theme = "light") -> go.Figure:
@@ -31,10 +32,10 @@ def timeline(analysis: Analysis, detector: str | None = None, *, theme: Theme = 
     if not lines:
         return explain(_nothing(analysis), theme)
     lanes = _lanes(analysis, lines)
-    height = 66 + _LANE_PX * len(lanes) + _GAP_PX * (len(lanes) - 1)
+    shown = {line.detector for line in lines}
+    height = 66 + _LANE_PX * len(lanes) + _GAP_PX * (len(lanes) - 1) + _NAME_PX * (len(shown) - 1)
     canvas = Canvas(theme, height, margin=(40, 10, 30, 36))
     canvas.layout |= {"hovermode": "closest", "clickmode": "event"}
-    shown = {line.detector for line in lines}
     detectors = curve_order(analysis)
     for row, track_id in enumerate(lanes):
         _lane(canvas, row, len(lanes), track_id)

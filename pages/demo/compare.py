@@ -35,10 +35,11 @@ class CompareHandlers:
     def run(
         self, first: str | None, second: str | None, preset: str, request: gr.Request, tab: str = ""
     ) -> Iterator[tuple[Any, ...]]:
-        """(left, right, both, job, run, stop) while the two are analysed, one after the other."""
+        """(left, right, panel, both, job, run, stop) while the two are analysed, one after the other."""
         if not first or not second:
             missing = NotFoundError("Two files are needed.", hint="Choose one on each side.")
-            yield cards.failure(missing, "Nothing to compare"), "", gr.skip(), None, *_buttons(True)
+            told = cards.failure(missing, "Nothing to compare")
+            yield told, _EMPTY.format("second"), *_both([]), None, *_buttons(True)
             return
         caller = visitor(request, tab), client_of(request, self._service.settings.server.proxies)
         shown = [_EMPTY.format("first"), _EMPTY.format("second")]
@@ -47,8 +48,8 @@ class CompareHandlers:
             for html, job, analysis in self._one(Path(path), preset, caller):
                 shown[side] = html
                 found += [analysis] if analysis is not None else []
-                yield *shown, gr.skip(), job, *_buttons(False)
-        yield *shown, _both(found), None, *_buttons(True)
+                yield *shown, *_both([]), job, *_buttons(False)
+        yield *shown, *_both(found), None, *_buttons(True)
 
     def _one(
         self, path: Path, preset: str, caller: tuple[str, str]
@@ -95,22 +96,23 @@ def place_compare(site: gr.Blocks, service: Service) -> None:
             left = gr.HTML(_EMPTY.format("first"), elem_id="um-left", apply_default_css=False)
         with gr.Column(elem_classes="um-panel", min_width=300):
             right = gr.HTML(_EMPTY.format("second"), elem_id="um-right", apply_default_css=False)
-    with gr.Column(elem_classes="um-panel"):
+    with gr.Column(elem_classes="um-panel", visible=False) as panel:
         gr.HTML("<h2>Both on one axis</h2>", apply_default_css=False)
         both = chart("um-both")
     job = gr.State(None, time_to_live=_KEPT_S)
     run.click(
-        do.run, [first, second, preset, who], [left, right, both, job, run, stop], concurrency_id="compare",
+        do.run, [first, second, preset, who], [left, right, panel, both, job, run, stop], concurrency_id="compare",
         concurrency_limit=followers(service.settings), show_progress="hidden", api_visibility="private",
     )  # fmt: skip
     stop.click(do.stop, [job], [stop], **_QUICK)
 
 
-def _both(found: list[Analysis]) -> Any:
+def _both(found: list[Analysis]) -> tuple[Any, Any]:
+    """The panel with the figure, which is there for two results only."""
     if len(found) != 2:
-        return gr.skip()
+        return gr.update(visible=False), gr.skip()
     words = "; ".join(f"{a.media.name}: {wording.percent(a.verdict.p_fake)}" for a in found)
-    return drawn(figures.side_by_side(*found), f"Probability of a fake of both files. {words}")
+    return gr.update(visible=True), drawn(figures.side_by_side(*found), f"Probability of a fake of both files. {words}")
 
 
 def _buttons(over: bool) -> tuple[Any, Any]:

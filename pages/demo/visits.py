@@ -81,7 +81,7 @@ def _listing(entries: list[HistoryEntry]) -> str:
     body = "".join(_row(entry) for entry in entries)
     return (
         '<div class="um-scroll" tabindex="0" role="region" aria-label="Your results">'
-        '<table class="um-table"><thead><tr>'
+        '<table class="um-table um-results"><thead><tr>'
         "<th scope=col>File</th><th scope=col>Verdict</th><th scope=col>P(fake)</th><th scope=col>When (UTC)</th>"
         f"<th scope=col>Do</th></tr></thead><tbody>{body}</tbody></table></div>"
     )

@@ -93,18 +93,21 @@ def test_a_batch_has_a_size(service, visit, tmp_path, count):
 
 def test_two_files_stand_side_by_side(service, visit, tmp_path):
     first, second = files(tmp_path, "real.png", "fake.mp4")
-    *_, (left, right, both, _, run, _) = CompareHandlers(service).run(first, second, "default", visit, TAB)
+    *before, (left, right, panel, both, _, run, _) = CompareHandlers(service).run(first, second, "default", visit, TAB)
     assert "real.png" in left and "fake.mp4" in right
     assert "real.png" in json.loads(both)["alt"]
     assert run["visible"] is True
+    # The figure of two files before is gone as soon as others are chosen.
+    assert [step[2]["visible"] for step in before] == [False] * len(before)
+    assert panel["visible"] is True
 
 
 def test_one_bad_file_leaves_the_other_side(service, visit, tmp_path):
     first, second = files(tmp_path, "bad.png", "real.png")
-    *_, (left, right, both, *_) = CompareHandlers(service).run(first, second, "default", visit)
+    *_, (left, right, panel, *_) = CompareHandlers(service).run(first, second, "default", visit)
     assert "It cannot be decoded." in left
     assert "real.png" in right
-    assert not isinstance(both, str)
+    assert panel["visible"] is False
 
 
 def test_two_files_are_needed(service, visit, tmp_path):
