@@ -159,8 +159,8 @@ def _table(rows: Sequence[Row]) -> str:
     done = sum(row.outcome is not None for row in rows)
     return (
         f'<p role="status">{done} of {len(rows)} files</p><div class="um-scroll" tabindex="0" role="region" '
-        'aria-label="Results"><table class="um-table um-results"><thead><tr><th scope=col>File</th><th scope=col>Verdict</th>'
-        f"<th scope=col>P(fake)</th><th scope=col>Why</th></tr></thead><tbody>{body}</tbody></table></div>"
+        'aria-label="Results"><table class="um-table um-results"><thead><tr><th scope=col>File</th>'
+        f"<th scope=col>Verdict</th><th scope=col>P(fake)</th><th scope=col>Why</th></tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
