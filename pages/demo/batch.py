@@ -160,7 +160,8 @@ def _table(rows: Sequence[Row]) -> str:
     return (
         f'<p role="status">{done} of {len(rows)} files</p><div class="um-scroll" tabindex="0" role="region" '
         'aria-label="Results"><table class="um-table um-results"><thead><tr><th scope=col>File</th>'
-        f"<th scope=col>Verdict</th><th scope=col>P(fake)</th><th scope=col>Why</th></tr></thead><tbody>{body}</tbody></table></div>"
+        f"<th scope=col>Verdict</th><th scope=col>P(fake)</th><th scope=col>Why</th></tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
