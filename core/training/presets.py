@@ -23,6 +23,7 @@ from core.training.data.manifest import read_manifest
 from core.training.data.testset import digest
 from core.training.fusion_media import Medium, Recipe, make_media
 from core.training.fusion_scores import Answered, Answers, ask_all
+from core.training.intervals import wilson
 from core.training.results import Measured, Result, measures
 from core.training.selective import ErrorCoverage, error_coverage
 
@@ -159,6 +160,7 @@ def facts(one: Measure, preset: Ensemble, fit: FusionFit | None) -> dict[str, An
         "row": _row(one, fit),
         "sentence": sentence(one),
         "files": f"{group.kind}, {group.where}",
+        "line": preset.limits.fake,
         "fake": result.fake.tolist(),
         "methods": list(result.methods),
         "p_fake": [round(float(p), 4) for p in result.p],
@@ -182,15 +184,28 @@ def page(found: Sequence[Mapping[str, Any]]) -> str:
         "files of true generators were neither trained nor tuned on. Intervals are 95 %, over persons. The best member",
         "is the one with the highest AUC among those that answered on all the files that the preset answered on; the",
         "p-value is DeLong's, and somewhat too small where a person is seen in several files. Errors are those of a",
-        "decision at one half among the surest share of the answers.",
+        "decision at one half among the surest share of the answers. The last columns are the shares of reals and of",
+        "fakes whose P(fake) reaches the preset's line for fake, with Wilson's intervals.",
         "",
         "| preset | fusion | files | n (real + fake) | AUC | ECE | best member: AUC | difference, p | error at 100 % | "
-        "error at 80 % | falls |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "error at 80 % | falls | reals at the line | fakes at the line |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    lines += [one["row"] for one in found]
+    lines += [f"{one['row']} {_at_the_line(one)}" for one in found]
     lines += ["", *[f"- {one['sentence']}" for one in found if one["sentence"]]]
     return "\n".join(lines) + "\n"
+
+
+def _at_the_line(one: Mapping[str, Any]) -> str:
+    """The last cells of a row: how many reals and fakes the preset's line for fake catches."""
+    reached = np.asarray(one["p_fake"]) >= one["line"]
+    fake = np.asarray(one["fake"], dtype=bool)
+    return " | ".join(_share(reached[part]) for part in (~fake, fake)) + " |"
+
+
+def _share(hits: npt.NDArray[np.bool_]) -> str:
+    low, high = wilson(int(hits.sum()), len(hits))
+    return f"{hits.mean():.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _row(one: Measure, fit: FusionFit | None) -> str:

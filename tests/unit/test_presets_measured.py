@@ -36,8 +36,10 @@ def test_two_that_err_apart_are_better_together_and_the_page_says_so() -> None:
     assert found.against.difference > 0 and found.against.p_value < 0.05
     assert "better than" in sentence(found)
     assert found.falls and found.coverage.error_at(0.8) < found.coverage.error_at(1.0)
-    text = page([{"row": _row(found, None), "sentence": sentence(found)}])
+    said = {"fake": [False] * 4 + [True] * 4, "p_fake": [0.1, 0.2, 0.3, 0.91, 0.4, 0.89, 0.9, 0.95], "line": 0.9}
+    text = page([{"row": _row(found, None), "sentence": sentence(found), **said}])
     assert "| t | weighted mean | pictures, held-out people" in text and "160 + 160" in text
+    assert "| 0.250 [0.046, 0.699] | 0.500 [0.150, 0.850] |" in text
 
 
 def test_a_member_that_guesses_makes_the_mean_worse_and_the_page_says_so() -> None:
