@@ -20,7 +20,7 @@ _request: ContextVar[str | None] = ContextVar("request", default=None)
 
 _LOGGERS = ("core", "pages")
 
-# What every record has; the rest came in through ``extra``.
+# What every record has; the rest came in through ``extra``. Libraries (Ray) add names that begin with an underscore.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request"}
 
 
@@ -39,7 +39,7 @@ class JsonFormatter(logging.Formatter):
             line["request"] = request
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        extra = {k: v for k, v in vars(record).items() if k not in _STANDARD and k not in line}
+        extra = {k: v for k, v in vars(record).items() if k not in _STANDARD and k not in line and k[0] != "_"}
         return json.dumps({**line, **extra}, ensure_ascii=True, default=str)
 
 

@@ -30,7 +30,7 @@ def _lines(stream: io.StringIO) -> list[dict[str, Any]]:
 
 
 def test_a_line_holds_message_and_extras(stream: io.StringIO) -> None:
-    LOG.info("stage %s done", "x", extra={"seconds": 0.5, "stage": "reading"})
+    LOG.info("stage %s done", "x", extra={"seconds": 0.5, "stage": "reading", "_of_a_library": 1})
     (line,) = _lines(stream)
     assert line["message"] == "stage x done"
     assert (line["level"], line["logger"], line["seconds"], line["stage"]) == ("INFO", "core.anything", 0.5, "reading")
