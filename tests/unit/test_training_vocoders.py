@@ -13,9 +13,8 @@ from core.settings import CONFIGS
 from core.training import cli_api, vocoders
 from core.training.data.crops import CropRow
 from core.training.data.voices import Voice
-from core.training.fakes.speech import SR_HZ, VOCODERS, speech_fake
+from core.training.fakes.speech import SR_HZ, VOCODERS
 from core.training.fakes.vocoder import HOP, LEVELS, VARIANTS, Codes, LogMel, Vocoder, drawn_anew, load_vocoder
-from core.types import PCM
 from tests.media import voice
 
 
@@ -55,23 +54,11 @@ def test_codes_have_few_levels_and_let_gradients_through() -> None:
 def test_shipped_vocoders_keep_the_spectrum_and_change_the_wave(variant: str) -> None:
     real = (0.1 * voice(2.0, SR_HZ, 5)).astype(np.float32)
     made = drawn_anew(np.random.default_rng(0), real, variant)
-    assert _likeness(real, made) > 0.7
-    assert abs(np.corrcoef(real, made)[0, 1]) < 0.99
-
-
-def test_at_another_rate_the_spectrum_is_kept_too() -> None:
-    real = (0.1 * voice(2.0, SR_HZ, 5)).astype(np.float32)
-    made = [speech_fake("vocoder-rates").make(np.random.default_rng(seed), real) for seed in (1, 1, 2, 3)]
-    assert np.array_equal(made[0], made[1])
-    assert all(_likeness(real, one) > 0.7 and abs(np.corrcoef(real, one)[0, 1]) < 0.99 for one in made)
-
-
-def _likeness(real: PCM, made: PCM) -> float:
-    """Correlation of log mel spectra."""
     mel = LogMel()
     length = len(real) // HOP * HOP
     spectra = [mel(torch.from_numpy(x[None, :length])).flatten().numpy() for x in (real, made)]
-    return float(np.corrcoef(*spectra)[0, 1])
+    assert np.corrcoef(*spectra)[0, 1] > 0.7
+    assert abs(np.corrcoef(real, made)[0, 1]) < 0.99
 
 
 def test_training_brings_copies_closer(voices: list[Voice]) -> None:

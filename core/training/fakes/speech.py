@@ -22,7 +22,6 @@ Spectrum: TypeAlias = npt.NDArray[np.complex64]
 # Networks of core.training.fakes.vocoder, which is imported with torch only where one is asked.
 VOCODERS = ("vocoder-transposed", "vocoder-nearest", "vocoder-istft", "codec")
 _FLOOR = 1e-6
-_EVEN = 512  # samples: lengths that Fourier transforms take quickly
 
 
 class SpeechFake(Protocol):
@@ -168,23 +167,6 @@ class DrawnAnew:
         return _fit(drawn_anew(rng, pcm, self.name), pcm)
 
 
-class OtherRate:
-    """One of :class:`DrawnAnew` at the rate of another synthesiser, 18 to 24 kHz: its traces lie at other frequencies.
-    What is resampled is so by Fourier transforms, which leave no edge below 8 kHz that would give the fake away."""
-
-    name = "vocoder-rates"
-
-    def make(self, rng: np.random.Generator, pcm: PCM) -> PCM:
-        from scipy.signal import resample
-
-        from core.training.fakes.vocoder import drawn_anew
-
-        variant = str(rng.choice(VOCODERS))
-        length = -(-round(len(pcm) * float(rng.uniform(1.125, 1.5))) // _EVEN) * _EVEN
-        slowed = np.asarray(resample(pcm, length), np.float32)
-        return _fit(np.asarray(resample(drawn_anew(rng, slowed, variant), len(pcm))), pcm)
-
-
 def all_speech_fakes() -> dict[str, SpeechFake]:
     """Every method by its name."""
     made: tuple[SpeechFake, ...] = (
@@ -196,7 +178,6 @@ def all_speech_fakes() -> dict[str, SpeechFake]:
         World(),
         Images(),
         *(DrawnAnew(name) for name in VOCODERS),
-        OtherRate(),
     )
     return {method.name: method for method in made}
 
