@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
-from core.errors import WorkbenchError
+from core.errors import EmptyMediaError, WorkbenchError
 from core.media.audio import write_wav
 from core.media.decoding import Decoder, decoder
 from core.pipeline import analyse
@@ -28,6 +29,7 @@ from core.training.robustness import Series, all_series
 from core.types import PCM, RGB, Label
 
 _HARDEST = 2  # levels of each nuisance
+Read = TypeVar("Read")
 
 
 @dataclass(slots=True)
@@ -59,22 +61,29 @@ class Counted:
 
 
 def measure(
-    data: Path, modality: str, settings: Settings, worn: Callable[[Path, Decoder, int], Iterator[tuple[str, Path]]]
+    data: Path,
+    modality: str,
+    settings: Settings,
+    read: Callable[[Decoder, Path], Read],
+    worn: Callable[[Read, int, Path], Iterator[tuple[str, Path]]],
 ) -> list[Counted]:
-    """Verdicts on real test files of ``modality`` by nuisance; files that cannot be read are left out.
+    """Verdicts on real test files of ``modality`` by nuisance.
 
     Args:
-        worn: copies of a file, each by the name of what was done to it and its path; told a number that differs from
-            file to file.
+        read: what a file holds; one that it cannot read is left out.
+        worn: copies of what was read, each by the name of what was done to it and its path in the folder it is told;
+            the number it is told differs from file to file.
     """
     found: dict[str, Counted] = {}
     reader = decoder(settings)
-    for number, item in enumerate(_real(data, modality)):
-        try:
-            for name, path in worn(data / item.path, reader, number):
+    with tempfile.TemporaryDirectory() as folder:
+        for number, item in enumerate(_real(data, modality)):
+            try:
+                held = read(reader, data / item.path)
+            except WorkbenchError:
+                continue
+            for name, path in worn(held, number, Path(folder)):
                 found.setdefault(name, Counted(name)).add(path, settings)
-        except WorkbenchError:
-            continue
     return list(found.values())
 
 
@@ -82,14 +91,16 @@ def _real(data: Path, modality: str) -> list[Item]:
     return [i for i in read_manifest(data, modalities=(modality,)) if i.split == "test" and not i.fake]
 
 
-def pictures(path: Path, reader: Decoder, number: int) -> Iterator[tuple[str, Path]]:
+def seen(reader: Decoder, path: Path) -> RGB:
+    return reader.image(reader.identify(path))[0][0].rgb
+
+
+def pictures(rgb: RGB, seed: int, folder: Path) -> Iterator[tuple[str, Path]]:
     """A picture as it is and after each nuisance of pictures at its hardest levels."""
-    rgb = reader.image(reader.identify(path))[0][0].rgb
-    with tempfile.TemporaryDirectory() as folder:
-        for name, worn in _worn_pictures(rgb, number):
-            copy = Path(folder) / "worn.png"
-            cv2.imwrite(str(copy), cv2.cvtColor(worn, cv2.COLOR_RGB2BGR))
-            yield name, copy
+    for name, worn in _worn_pictures(rgb, seed):
+        copy = folder / "worn.png"
+        cv2.imwrite(str(copy), cv2.cvtColor(worn, cv2.COLOR_RGB2BGR))
+        yield name, copy
 
 
 def _worn_pictures(rgb: RGB, seed: int) -> Iterator[tuple[str, RGB]]:
@@ -100,20 +111,20 @@ def _worn_pictures(rgb: RGB, seed: int) -> Iterator[tuple[str, RGB]]:
             yield f"{series.name}, {_level(series, level)}", series.apply(np.random.default_rng(seed), even, level)
 
 
-def sounds(path: Path, reader: Decoder, number: int) -> Iterator[tuple[str, Path]]:
-    """A sound as it is, after each codec, and over a telephone line."""
-    pcm = _heard(path, reader)
-    with tempfile.TemporaryDirectory() as folder:
-        for name, change in CODECS.items():
-            copy = Path(folder) / "worn.wav"
-            write_wav(copy, change(pcm), SR_HZ)
-            yield name, copy
-
-
-def _heard(path: Path, reader: Decoder) -> PCM:
+def heard(reader: Decoder, path: Path) -> PCM:
     ref = reader.identify(path)
     clip, _ = reader.audio(ref, reader.probe(ref), SR_HZ)
-    return np.zeros(0, np.float32) if clip is None else clip.pcm
+    if clip is None:
+        raise EmptyMediaError("The file has no sound.", hint="Take it out of the manifest.")
+    return clip.pcm
+
+
+def sounds(pcm: PCM, _: int, folder: Path) -> Iterator[tuple[str, Path]]:
+    """A sound as it is, after each codec, and over a telephone line."""
+    for name, change in CODECS.items():
+        copy = folder / "worn.wav"
+        write_wav(copy, change(pcm), SR_HZ)
+        yield name, copy
 
 
 def _level(series: Series, level: float) -> str:
@@ -128,10 +139,10 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         settings = build_settings(preset=asked.preset, data_dir=Path(folder), cache={"enabled": False})
-        seen = measure(asked.data, "image", settings, pictures)
-        heard = measure(asked.data, "audio", settings, sounds)
+        stills = measure(asked.data, "image", settings, seen, pictures)
+        voices = measure(asked.data, "audio", settings, heard, sounds)
     text = "\n".join(
-        [_HEAD.format(preset=asked.preset), _PICTURES, *(c.row() for c in seen), _SOUNDS, *(c.row() for c in heard)]
+        [_HEAD.format(preset=asked.preset), _PICTURES, *(c.row() for c in stills), _SOUNDS, *(c.row() for c in voices)]
     )
     if asked.write is not None:
         asked.write.write_text(text + "\n", encoding="utf-8")
