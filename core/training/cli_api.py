@@ -114,7 +114,7 @@ def compare(config_paths: Sequence[Path], *, ensemble: str, html: Path | None = 
     in README.md and docs/detectors.md. Of the preset, the members that look at faces are fused. Returns the table."""
     from core.fusion.fits import read_fit
     from core.training.compare import compare as beside
-    from core.training.compare import put_between
+    from core.training.documents import put_between
     from core.training.evaluate import DOCS
     from core.training.fused import restricted
     from core.training.report import write_report
@@ -126,7 +126,7 @@ def compare(config_paths: Sequence[Path], *, ensemble: str, html: Path | None = 
     found = beside(ids, restricted(preset, faces), faces, DOCS, command=command, fit=read_fit(preset))
     (DOCS / "README.md").write_text(found.page, encoding="utf-8")
     for document in (ROOT / "README.md", ROOT / "docs" / "detectors.md"):
-        put_between(document, found.summary)
+        put_between(document, found.summary, "measured")
     if html is not None:
         write_report(found.results, html, heading="Comparison")
     return found.summary

@@ -20,7 +20,6 @@ from core.training.fused import fused, fused_all
 from core.training.results import Measured, Pair, Result, comparisons, from_facts, measures
 
 ROUNDS = 500
-START, END = "<!-- measured -->", "<!-- /measured -->"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -317,22 +316,6 @@ def _held_correlation(first: Entry, second: Entry) -> tuple[float, float, int]:
 def _alike(found: tuple[float, float, int]) -> list[str]:
     correlation, both, n = found
     return ["–" if math.isnan(v) else f"{v:.2f}" for v in (correlation, both)] + [str(n)]
-
-
-def put_between(path: Path, text: str) -> None:
-    """Replace what stands between ``<!-- measured -->`` and ``<!-- /measured -->`` in a document.
-
-    Raises:
-        ConfigError: the document has no such place.
-    """
-    old = path.read_text(encoding="utf-8")
-    if old.count(START) != 1 or old.count(END) != 1 or old.index(START) > old.index(END):
-        raise ConfigError(f"{path.name} has no place for the figures.", hint=f"Write {START} and {END} into it.")
-    before, rest = old.split(START)
-    new = f"{before}{START}\n{text.strip()}\n{END}{rest.split(END)[1]}"
-    part = path.with_suffix(".part")
-    part.write_text(new, encoding="utf-8")
-    part.replace(path)
 
 
 # --- the command ---------------------------------------------------------------------------------------------------

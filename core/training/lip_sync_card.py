@@ -145,13 +145,16 @@ def _table(
     """All figures of one measure, which sees the training clips by ``known`` and the other splits by ``others``."""
     scenes = known(talks)
     told = measure.against_foreign(scenes, measure.foreign_sounds(talks))
-    # Many clips do not come in time, so what one window shows is also held against what the next one does.
+    # Many clips do not come in time, so what a shifted clip shows is also held against what it shows as it comes, and
+    # what one window shows against what the next one does: a chance peak would move along, but not stand in both.
     first, second = (known([measure.window_of(talk, number) for talk in talks]) for number in (0, 1))
     later = measure.shifts_found(first, measure.own_lags(second))
     elsewhere = measure.shifts_found(others(real))
     made = others(forged)
+    follows = measure.shifts_found(scenes, measure.own_lags(scenes))
     table = [
         measure.share_found(measure.shifts_found(scenes), dataset, command),
+        measure.share_found(follows, dataset, command, " of the offset that the clip shows as it comes"),
         measure.area(told, "AUC, sound of other clips", dataset, command),
     ]
     if later:

@@ -12,12 +12,13 @@ from core import registry
 from core.errors import ConfigError, WorkbenchError
 from core.fusion.fits import fit_path, read_fit, write_fit
 from core.registry import Ensemble, ThresholdFit
-from core.settings import CONFIGS
+from core.settings import CONFIGS, ROOT
+from core.training.documents import put_between
 from core.training.evaluate import DOCS
 from core.training.fit_fusion import Fitted, fit_preset
 from core.training.fusion_media import make_media, recipe
 from core.training.fusion_scores import ask_all
-from core.training.presets import facts, groups_of, measure, page, state_of
+from core.training.presets import brief, facts, groups_of, measure, page, state_of
 from core.training.thresholds import fit_band, write_thresholds
 
 log = logging.getLogger(__name__)
@@ -75,9 +76,9 @@ def _told(preset: Ensemble, found: Fitted, limits: dict[str, float]) -> str:
 
 
 def measure_presets(ensembles: Sequence[str], *, data: Path, store: Path, work: Path) -> str:
-    """Measure presets on held-out people and true generators; writes ``docs/measured/presets.{md,json}`` and returns
-    the page. Figures of other presets stay there while their fusion is as it was measured. A preset that cannot be
-    measured is left out, and the log says why."""
+    """Measure presets on held-out people and true generators; writes ``docs/measured/presets.{md,json}``, and what they
+    say of `default` into README, and returns the page. Figures of other presets stay there while their fusion is as it
+    was measured. A preset that cannot be measured is left out, and the log says why."""
     held = recipe(data, store, "held-out", CONFIGS / "training")
     _known(DOCS / "presets.json")  # a page that cannot be read is told before the work, not after it
     measured: dict[str, list[dict[str, Any]]] = {}
@@ -96,6 +97,7 @@ def measure_presets(ensembles: Sequence[str], *, data: Path, store: Path, work: 
     (DOCS / "presets.md").write_text(text, encoding="utf-8")
     lines = ",\n".join(json.dumps(row) for row in rows)
     (DOCS / "presets.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    put_between(ROOT / "README.md", brief(known.get("default", [])), "preset")
     return text
 
 

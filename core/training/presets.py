@@ -29,6 +29,21 @@ from core.training.selective import ErrorCoverage, error_coverage
 
 log = logging.getLogger(__name__)
 
+COLUMNS = (
+    "preset",
+    "fusion",
+    "files",
+    "n (real + fake)",
+    "AUC",
+    "ECE",
+    "best member: AUC",
+    "difference, p",
+    "error at 100 %",
+    "error at 80 %",
+    "falls",
+    "reals at the line",
+    "fakes at the line",
+)
 KINDS = {"picture": "pictures", "clip": "clips", "voice": "voices"}
 COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 FEWEST = 10
@@ -187,20 +202,29 @@ def page(found: Sequence[Mapping[str, Any]]) -> str:
         "decision at one half among the surest share of the answers. The last columns are the shares of reals and of",
         "fakes whose P(fake) reaches the preset's line for fake, with Wilson's intervals.",
         "",
-        "| preset | fusion | files | n (real + fake) | AUC | ECE | best member: AUC | difference, p | error at 100 % | "
-        "error at 80 % | falls | reals at the line | fakes at the line |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        *_table(COLUMNS, [_cells(one) for one in found]),
     ]
-    lines += [f"{one['row']} {_at_the_line(one)}" for one in found]
     lines += ["", *[f"- {one['sentence']}" for one in found if one["sentence"]]]
     return "\n".join(lines) + "\n"
 
 
-def _at_the_line(one: Mapping[str, Any]) -> str:
-    """The last cells of a row: how many reals and fakes the preset's line for fake catches."""
+def brief(found: Sequence[Mapping[str, Any]]) -> str:
+    """The rows of one preset as README shows them."""
+    rows = [dict(zip(COLUMNS, _cells(one), strict=True)) for one in found]
+    shown = ("files", "n (real + fake)", "AUC", "ECE", "fakes at the line", "reals at the line")
+    header = (*shown[:4], "fakes called fake", "reals called fake")
+    return "\n".join(_table(header, [[row[name] for name in shown] for row in rows]))
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows)]
+
+
+def _cells(one: Mapping[str, Any]) -> list[str]:
+    """A row, ending with how many reals and fakes the preset's line for fake catches."""
     reached = np.asarray(one["p_fake"]) >= one["line"]
     fake = np.asarray(one["fake"], dtype=bool)
-    return " | ".join(_share(reached[part]) for part in (~fake, fake)) + " |"
+    return [*one["row"], *(_share(reached[part]) for part in (~fake, fake))]
 
 
 def _share(hits: npt.NDArray[np.bool_]) -> str:
@@ -208,11 +232,11 @@ def _share(hits: npt.NDArray[np.bool_]) -> str:
     return f"{hits.mean():.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _row(one: Measure, fit: FusionFit | None) -> str:
+def _row(one: Measure, fit: FusionFit | None) -> list[str]:
     group, fake = one.group, one.group.result.fake
     best = "–" if one.against is None else f"{one.best}: {one.against.second:.3f}"
     gain = "–" if one.against is None else f"{one.against.difference:+.3f}, {one.against.p_value:.2g}"
-    cells = [
+    return [
         group.preset,
         "weighted mean" if fit is None else f"{fit.rule.kind} {fit.sha256[:8]}",
         f"{group.kind}, {group.where}",
@@ -225,7 +249,6 @@ def _row(one: Measure, fit: FusionFit | None) -> str:
         f"{one.coverage.error_at(0.8):.3f}",
         "yes" if one.falls else "no",
     ]
-    return "| " + " | ".join(cells) + " |"
 
 
 def _cell(one: Measured | None) -> str:

@@ -16,7 +16,7 @@ from core.training import preset_commands
 from core.training.fit_fusion import fit_preset
 from core.training.fusion_media import Medium
 from core.training.fusion_scores import Answers
-from core.training.presets import Measure, _check, _group, _row, measure, page, sentence, state_of
+from core.training.presets import Measure, _check, _group, _row, brief, measure, page, sentence, state_of
 from tests.unit.test_fit_fusion import answers, preset
 
 
@@ -40,6 +40,11 @@ def test_two_that_err_apart_are_better_together_and_the_page_says_so() -> None:
     text = page([{"row": _row(found, None), "sentence": sentence(found), **said}])
     assert "| t | weighted mean | pictures, held-out people" in text and "160 + 160" in text
     assert "| 0.250 [0.046, 0.699] | 0.500 [0.150, 0.850] |" in text
+    short = brief([{"row": _row(found, None), **said}]).splitlines()
+    assert short[0].endswith("| fakes called fake | reals called fake |")
+    assert short[2].startswith("| pictures, held-out people") and short[2].endswith(
+        "[0.150, 0.850] | 0.250 [0.046, 0.699] |"
+    )
 
 
 def test_a_member_that_guesses_makes_the_mean_worse_and_the_page_says_so() -> None:
@@ -113,6 +118,9 @@ def test_the_commands_name_what_is_missing(tmp_path: Path) -> None:
 
 def test_figures_stay_until_what_they_are_of_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preset_commands, "DOCS", tmp_path)
+    monkeypatch.setattr(preset_commands, "ROOT", tmp_path)
+    readme = tmp_path / "README.md"
+    readme.write_text("<!-- preset -->old<!-- /preset -->")
     monkeypatch.setattr(preset_commands, "recipe", lambda *_, **__: None)
     asked: list[str] = []
 
@@ -126,6 +134,8 @@ def test_figures_stay_until_what_they_are_of_changes(tmp_path: Path, monkeypatch
     assert "| truevision |" in preset_commands.measure_presets(["truevision"], **where)
     both = preset_commands.measure_presets(["forensics4"], **where)
     assert "| truevision |" in both and "| forensics4 |" in both and asked == ["truevision", "forensics4"]
+    assert "| files |" in readme.read_text() and "old" not in readme.read_text()
+    assert "160 + 160" not in readme.read_text()  # it shows the default preset alone
     monkeypatch.setattr(preset_commands, "state_of", lambda made, fit: f"other {made.id}")
     later = preset_commands.measure_presets(["forensics4"], **where)
     assert "| truevision |" not in later and "| forensics4 |" in later

@@ -14,7 +14,6 @@ import pytest
 from core.errors import ConfigError, NotFoundError
 from core.fusion.fits import seal
 from core.registry import Ensemble
-from core.settings import ROOT
 from core.training import cli_api, compare, metrics
 from core.training.fused import fused, fused_all
 from core.types import Modality
@@ -179,17 +178,6 @@ def test_what_was_never_measured(docs: Path) -> None:
         compare.read_entry("b", docs)
 
 
-def test_figures_are_put_between_their_marks(tmp_path: Path) -> None:
-    path = tmp_path / "x.md"
-    path.write_text("before\n<!-- measured -->\nold\n<!-- /measured -->\nafter\n")
-    for _ in range(2):
-        compare.put_between(path, "new | table\n")
-        assert path.read_text() == "before\n<!-- measured -->\nnew | table\n<!-- /measured -->\nafter\n"
-    path.write_text("nothing")
-    with pytest.raises(ConfigError, match="no place"):
-        compare.put_between(path, "new")
-
-
 def test_the_command_writes_every_document(docs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from core import registry
     from core.training import evaluate
@@ -213,9 +201,3 @@ def test_the_command_writes_every_document(docs: Path, monkeypatch: pytest.Monke
     (docs / "a.yaml").write_text("title: none")
     with pytest.raises(ConfigError, match="has no id"):
         cli_api.compare(configs, ensemble="both")
-
-
-def test_the_documents_of_the_project_have_the_marks() -> None:
-    for path in (ROOT / "README.md", ROOT / "docs" / "detectors.md"):
-        text = path.read_text(encoding="utf-8")
-        assert text.count(compare.START) == text.count(compare.END) == 1
