@@ -149,12 +149,10 @@ def _table(
     # what one window shows against what the next one does: a chance peak would move along, but not stand in both.
     first, second = (known([measure.window_of(talk, number) for talk in talks]) for number in (0, 1))
     later = measure.shifts_found(first, measure.own_lags(second))
-    elsewhere = measure.shifts_found(others(real))
+    elsewhere = others(real)
     made = others(forged)
-    follows = measure.shifts_found(scenes, measure.own_lags(scenes))
     table = [
-        measure.share_found(measure.shifts_found(scenes), dataset, command),
-        measure.share_found(follows, dataset, command, " of the offset that the clip shows as it comes"),
+        *_shifts(scenes, dataset, command),
         measure.area(told, "AUC, sound of other clips", dataset, command),
     ]
     if later:
@@ -165,8 +163,17 @@ def _table(
             measure.area(measure.against_new_lips(scenes, made), "AUC, new lips (test split)", _FORGED, command)
         )
     if elsewhere:
-        table.append(measure.share_found(elsewhere, "true clips of the other splits", command))
+        table += _shifts(elsewhere, "true clips of the other splits", command)
     return table
+
+
+def _shifts(scenes: Sequence[measure.Scene], dataset: str, command: str) -> list[Metric]:
+    """Shifts found, as if all clips came in time, and counted from what each shows as it comes."""
+    follows = measure.shifts_found(scenes, measure.own_lags(scenes))
+    return [
+        measure.share_found(measure.shifts_found(scenes), dataset, command),
+        measure.share_found(follows, dataset, command, " of the offset that the clip shows as it comes"),
+    ]
 
 
 def _others(data: Path, store: Path, *, fake: bool) -> list[Talk]:
