@@ -148,7 +148,7 @@ def _table(
     # Many clips do not come in time, so what a shifted clip shows is also held against what it shows as it comes, and
     # what one window shows against what the next one does: a chance peak would move along, but not stand in both.
     first, second = (known([measure.window_of(talk, number) for talk in talks]) for number in (0, 1))
-    later = measure.shifts_found(first, measure.own_lags(second))
+    later = measure.shifts_found(measure.shown_lags(first), measure.own_lags(second))
     elsewhere = others(real)
     made = others(forged)
     table = [
@@ -169,9 +169,10 @@ def _table(
 
 def _shifts(scenes: Sequence[measure.Scene], dataset: str, command: str) -> list[Metric]:
     """Shifts found, as if all clips came in time, and counted from what each shows as it comes."""
-    follows = measure.shifts_found(scenes, measure.own_lags(scenes))
+    shown = measure.shown_lags(scenes)
+    follows = measure.shifts_found(shown, measure.own_lags(scenes))
     return [
-        measure.share_found(measure.shifts_found(scenes), dataset, command),
+        measure.share_found(measure.shifts_found(shown), dataset, command),
         measure.share_found(follows, dataset, command, " of the offset that the clip shows as it comes"),
     ]
 

@@ -213,7 +213,10 @@ def brief(found: Sequence[Mapping[str, Any]]) -> str:
     rows = [dict(zip(COLUMNS, _cells(one), strict=True)) for one in found]
     shown = ("files", "n (real + fake)", "AUC", "ECE", "fakes at the line", "reals at the line")
     header = (*shown[:4], "fakes called fake", "reals called fake")
-    return "\n".join(_table(header, [[row[name] for name in shown] for row in rows]))
+    note = (
+        "Printed by `python -m core.cli presets`; fake is what reaches the preset's line. 95 % intervals in brackets."
+    )
+    return "\n".join([*_table(header, [[row[name] for name in shown] for row in rows]), "", note])
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -83,25 +83,31 @@ def scenes_by_motion(talk: Talk) -> list[Scene]:
     return [Scene(talk, partial(coherence_of, moving))] if spoken >= _SPOKEN_S * FPS else []
 
 
-def shifts_found(scenes: Sequence[Scene], own: Mapping[str, int] | None = None) -> dict[str, list[bool]]:
+def shown_lags(scenes: Sequence[Scene]) -> dict[str, list[float]]:
+    """For each clip, by how many ms its sound is found to be late after each constant shift; infinite where nothing is
+    found."""
+    out: dict[str, list[float]] = {}
+    for scene in scenes:
+        audio = scene.talk.audio
+        heard = [scene.hear(replace(audio, start_s=audio.start_s + ms / 1000)) for ms in SHIFTS_MS]
+        out[scene.talk.item.sha256] = [one.lag * 1000 / FPS if one is not None else np.inf for one in heard]
+    return out
+
+
+def shifts_found(shown: Mapping[str, Sequence[float]], own: Mapping[str, float] | None = None) -> dict[str, list[bool]]:
     """For each clip, whether each constant shift was found within one frame.
 
     Args:
-        own: frames by which the sound of a clip is late as it is; without it, all are taken to be in time, and with it
-            only those named are asked.
+        shown: what :func:`shown_lags` gave.
+        own: ms by which the sound of a clip is late as it is; without it, all are taken to be in time, and with it only
+            those named are asked.
     """
-    out: dict[str, list[bool]] = {}
-    for scene in scenes:
-        clip, audio = scene.talk.item.sha256, scene.talk.audio
-        if own is not None and clip not in own:
-            continue
-        late_ms = 0.0 if own is None else own[clip] * 1000 / FPS
-        out[clip] = []
-        for shift_ms in SHIFTS_MS:
-            found = scene.hear(replace(audio, start_s=audio.start_s + shift_ms / 1000))
-            lag_ms = found.lag * 1000 / FPS if found is not None else np.inf
-            out[clip].append(bool(abs(lag_ms - shift_ms - late_ms) <= _NEAR_MS + 1e-6))
-    return out
+    late = dict.fromkeys(shown, 0.0) if own is None else own
+    return {
+        clip: [abs(lag - ms - late[clip]) <= _NEAR_MS + 1e-6 for lag, ms in zip(lags, SHIFTS_MS, strict=True)]
+        for clip, lags in shown.items()
+        if clip in late
+    }
 
 
 def window_of(talk: Talk, number: int) -> Talk:
@@ -110,10 +116,10 @@ def window_of(talk: Talk, number: int) -> Talk:
     return replace(talk, pieces=inside, motions=talk.motions[number : number + 1])
 
 
-def own_lags(scenes: Sequence[Scene]) -> dict[str, int]:
-    """The best shift of each clip as it is, in frames."""
+def own_lags(scenes: Sequence[Scene]) -> dict[str, float]:
+    """By how many ms the sound of each clip is late as it is, where that is found."""
     found = {scene.talk.item.sha256: scene.hear(scene.talk.audio) for scene in scenes}
-    return {clip: one.lag for clip, one in found.items() if one is not None}
+    return {clip: one.lag * 1000 / FPS for clip, one in found.items() if one is not None}
 
 
 def foreign_sounds(talks: Sequence[Talk], seed: int = 0) -> dict[str, list[AudioClip]]:
