@@ -198,6 +198,24 @@ def per_frame(net: nn.Module, x: Tensor, mask: Tensor | None = None) -> Tensor:
     return states
 
 
+_GAIN, _LARGEST = 8.0, 3.0
+
+
+def with_changes(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Each frame, its change since the one before, and how that change goes on into the next: float[N, T, C, S, S] to
+    float[N, T, 3 C, S, S]. Changes are magnified and bounded, and zero where a frame they need is missing."""
+    seen = x.new_ones(len(x), x.shape[1] - 1, dtype=torch.bool) if mask is None else mask[:, 1:] & mask[:, :-1]
+    change = _where(seen, x[:, 1:] - x[:, :-1])
+    bend = _where(seen[:, 1:] & seen[:, :-1], change[:, 1:] - change[:, :-1])
+    none = torch.zeros_like(x[:, :1])
+    since, turn = torch.cat([none, change], dim=1), torch.cat([none, bend, none], dim=1)[:, : x.shape[1]]
+    return torch.cat([x, *((_GAIN * part).clamp(-_LARGEST, _LARGEST) for part in (since, turn))], dim=2)
+
+
+def _where(seen: Tensor, values: Tensor) -> Tensor:
+    return torch.where(seen[:, :, None, None, None], values, 0.0)
+
+
 def sinusoids(count: int, width: int, like: Tensor) -> Tensor:
     """Positions as sines and cosines float[count, width] (Vaswani et al., 2017); ``width`` is even."""
     position = torch.arange(count, device=like.device, dtype=torch.float32)[:, None]

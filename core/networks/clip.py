@@ -23,6 +23,7 @@ from core.networks.blocks import (
     grid_sinusoids,
     per_frame,
     sinusoids,
+    with_changes,
 )
 from core.networks.dropout import Dropout, fan_out
 
@@ -241,8 +242,9 @@ class SpaceTimeVit(ClipNetwork):
     """A transformer over the patches of each frame, then over the frames (factorised as model 2 of ViViT, Arnab et
     al., 2021, arXiv:2103.15691), and a measure of how consistently patches move from frame to frame.
 
-    The logit is evidence from the frames plus a non-negative weight times the mean inconsistency of the steps.
-    Positions are sines, so any number of frames and any size that ``patch`` divides is taken.
+    Patches are of each frame and of what changes in it (:func:`with_changes`). The logit is evidence from the frames
+    plus a non-negative weight times the mean inconsistency of the steps. Positions are sines, so any number of frames
+    and any size that ``patch`` divides is taken.
     """
 
     def __init__(
@@ -256,7 +258,7 @@ class SpaceTimeVit(ClipNetwork):
         drop_frames: float = 0.0,
     ) -> None:
         super().__init__(drop_frames)
-        self.stem = _stem(width, patch)
+        self.stem = _stem(3 * 3, width, patch)
         self.summary = nn.Parameter(torch.randn(1, 1, width) * 0.02)
         self.space = nn.ModuleList(TransformerLayer(width, heads, drop=drop) for _ in range(space_layers))
         self.time = nn.ModuleList(TransformerLayer(width, heads, drop=drop) for _ in range(time_layers))
@@ -286,7 +288,7 @@ class SpaceTimeVit(ClipNetwork):
 
     def _tokens(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """float[N, T, 1 + patches, W], the summary first."""
-        return per_frame(self._frame_tokens, x, mask)  # type: ignore[arg-type]
+        return per_frame(self._frame_tokens, with_changes(x, mask), mask)  # type: ignore[arg-type]
 
     def _frame_tokens(self, frames: Tensor) -> Tensor:
         maps = self.stem(frames)
@@ -310,12 +312,12 @@ class SpaceTimeVit(ClipNetwork):
         return self.step(facts).squeeze(-1), seen
 
 
-def _stem(width: int, patch: int) -> nn.Sequential:
+def _stem(inputs: int, width: int, patch: int) -> nn.Sequential:
     """Strided convolutions instead of one large patch (Xiao et al., 2021, arXiv:2106.14881)."""
     halvings = round(math.log2(patch))
     if 2**halvings != patch or halvings < 1:
         raise ValueError("the patch must be a power of two")
-    channels = [3, *(max(16, width // 2 ** (halvings - i)) for i in range(1, halvings + 1))]
+    channels = [inputs, *(max(16, width // 2 ** (halvings - i)) for i in range(1, halvings + 1))]
     steps: list[nn.Module] = []
     for before, after in pairwise(channels):
         steps += [nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.GELU()]

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from core.registry import AudioSpec, Card, ClipSpec, InputSpec, WeightsSpec
+from core.registry import AudioSpec, Card, InputSpec, WeightsSpec
 from core.settings import ROOT
 from core.training.cards import card_path, write_card
+from core.training.clip_commands import clip_spec
 from core.training.config import TrainConfig, read_config
 from core.training.export import IMPLEMENTATION
 from core.training.tasks import TaskConfig, read_task
@@ -69,13 +70,7 @@ def _task(config: TaskConfig, path: Path) -> Card:
     if config.task == "audio":
         spec = AudioSpec(samples=config.samples)
         return _card(config, path, network, Modality.AUDIO, _VOICES, audio=spec)
-    clip = ClipSpec(
-        frames=config.clip.frames,
-        stride=min(config.clip.strides),
-        windows=config.clip.windows,
-        frame_detector=config.frame_detector,
-    )
-    return _card(config, path, network, Modality.CLIP, _CLIPS, input=config.input, clip=clip)
+    return _card(config, path, network, Modality.CLIP, _CLIPS, input=config.input, clip=clip_spec(config))
 
 
 def _card(

@@ -54,7 +54,7 @@ def clip_spec(config: TaskConfig) -> ClipSpec:
     """How a detector is fed that was trained by ``config``."""
     clip = config.clip
     return ClipSpec(
-        frames=clip.frames, stride=min(clip.strides), windows=clip.windows, frame_detector=config.frame_detector
+        frames=clip.frames, stride=min(clip.strides), windows=clip.looks, frame_detector=config.frame_detector
     )
 
 

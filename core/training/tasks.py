@@ -38,14 +38,15 @@ _WHAT = {"clip": _FACES, "embedding": _FACES, "audio": "voices, real and recorde
 
 
 class ClipOptions(BaseModel):
-    """``frames`` of a clip, ``strides`` between them in steps of 1/25 s that are drawn from, and how many ``windows``
-    are cut from each file at most."""
+    """``frames`` of a clip, ``strides`` between them in steps of 1/25 s that are drawn from, how many ``windows`` of
+    each file are trained on at most, and how many of a person the detector ``looks`` at later."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     frames: int = Field(default=16, ge=2)
     strides: tuple[int, ...] = Field(default=(1, 2), min_length=1)
     windows: int = Field(default=6, ge=1)
+    looks: int = Field(default=4, ge=1)
 
     @property
     def length(self) -> int:
@@ -197,8 +198,9 @@ def train_task(config: TaskConfig, material: Material, folder: Path, *, resume: 
 def bank_key(config: TaskConfig, rows: tuple[CropRow, ...]) -> str:
     """What decides the pairs, hashed."""
     spec = config.input.model_dump(exclude=set() if config.task == "embedding" else {"mean", "std"})
+    clip = config.clip.model_dump(mode="json", exclude={"looks"})
     values = {
-        "task": (config.task, config.frame_detector, config.samples, config.clip.model_dump(mode="json")),
+        "task": (config.task, config.frame_detector, config.samples, clip),
         "data": config.data.model_dump(mode="json", exclude={"workers", "bank_epochs"}),
         "made": (config.fakes, config.nuisance.model_dump(), spec, config.optim.pairs_per_epoch),
         "rows": [f"{row.sha256}{row.t_s}" for row in rows],

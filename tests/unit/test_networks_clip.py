@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from core import networks
 from core.errors import ConfigError, NotFoundError, WeightsError
-from core.networks.blocks import Attention, Readout, Recurrent, Trunk
+from core.networks.blocks import Attention, Readout, Recurrent, Trunk, with_changes
 from core.networks.clip import ClipNetwork, EfficientNetBiLstmAttention, SpaceTimeVit
 
 TRUNK = "test_resnet"
@@ -142,6 +142,20 @@ def test_recurrence_skips_gaps_in_both_directions() -> None:
     out = net(x, mask)
     assert torch.allclose(out[:, mask[0]], net(x[:, mask[0]]), atol=1e-6)
     assert torch.equal(out[:, ~mask[0]], torch.zeros(1, 2, net.width))
+
+
+def test_what_changes_from_frame_to_frame_is_shown_beside_the_frames() -> None:
+    frames = torch.tensor([0.0, 0.0, 0.1, 0.3, 9.0])[None, :, None, None, None].expand(1, 5, 2, 4, 4)
+    shown = with_changes(frames)
+    assert shown.shape == (1, 5, 6, 4, 4)
+    assert torch.equal(shown[:, :, :2], frames)
+    assert torch.allclose(shown[0, :, 2, 0, 0], torch.tensor([0.0, 0.0, 0.8, 1.6, 3.0]))
+    assert torch.allclose(shown[0, :, 4, 0, 0], torch.tensor([0.0, 0.8, 0.8, 3.0, 0.0]))
+    gap = torch.tensor([[True, True, False, True, True]])
+    known = with_changes(frames, gap)
+    assert known[0, :, 2, 0, 0].tolist() == [0.0, 0.0, 0.0, 0.0, 3.0]
+    assert not known[:, :, 4:].any()
+    assert with_changes(frames[:, :1]).shape == (1, 1, 6, 4, 4) and not with_changes(frames[:, :1])[:, :, 2:].any()
 
 
 def test_heads_must_share_the_width() -> None:

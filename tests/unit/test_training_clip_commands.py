@@ -53,7 +53,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     values |= {
         "processes": 1,
         "fakes": {"flicker": 1, "shuffled": 1},
-        "clip": {"frames": 3, "strides": [1], "windows": 2},
+        "clip": {"frames": 3, "strides": [1], "windows": 3, "looks": 2},
         "options": {"width": 16, "space_layers": 1, "time_layers": 1, "heads": 2, "drop_frames": 0.1},
     }
     values["input"] |= {"size": 32, "via": 64}
