@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -21,6 +22,7 @@ Find: TypeAlias = Callable[[Sequence[RGB]], list[list[Face]]]
 FPS = 25.0
 LOOK_EVERY = 5  # steps of the grid from one look at the landmarks to the next, as in training
 _ROOM = 2.2  # of the face's side: how wide a square is searched for it
+_SEARCHED_PX = 256  # of that square's longer side at most: larger faces are found as well in a smaller copy
 _STRAY = 0.6  # of the face's side: how far from where it should be it may be found
 _GROWTH = 1.5
 _TICK_S = 1e-6
@@ -149,12 +151,21 @@ def _sought(rgb: RGB, box: Box, find: Find) -> npt.NDArray[np.float64]:
     half = _ROOM * side / 2
     left, top = max(0, int(x - half)), max(0, int(y - half))
     part = rgb[top : min(height, int(y + half) + 1), left : min(width, int(x + half) + 1)]
-    faces = find([np.ascontiguousarray(part)])[0] if part.size else []
-    fitting = [(apart, face) for face in faces if (apart := _apart(face, x - left, y - top, side)) is not None]
+    zoom = min(1.0, _SEARCHED_PX / max(*part.shape[:2], 1))
+    faces = find([_smaller(part, zoom)])[0] if part.size else []
+    place = (zoom * (x - left), zoom * (y - top), zoom * side)
+    fitting = [(apart, face) for face in faces if (apart := _apart(face, *place)) is not None]
     if not fitting:
         raise LookupError("the face is not where it should be")
     landmarks: Landmarks = min(fitting, key=lambda one: one[0])[1].landmarks
-    return np.asarray(landmarks, dtype=np.float64) + np.array([left, top])
+    return np.asarray(landmarks, dtype=np.float64) / zoom + np.array([left, top])
+
+
+def _smaller(part: RGB, zoom: float) -> RGB:
+    if zoom == 1.0:
+        return np.ascontiguousarray(part)
+    small = cv2.resize(part, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.uint8)
 
 
 def _apart(face: Face, x: float, y: float, side: float) -> float | None:

@@ -22,6 +22,7 @@ from core.types import RGB
 PAIRS_PER_METHOD = 6
 TO_CHOOSE_BY = 3  # pairs of each method that are judged after every epoch
 CALIBRATION_WINDOWS = 20  # of each clip at most
+HELD_OUT_WINDOWS = 4  # of each clip at most, the same for all networks
 _FIELDS = ("pixels", "fake", "method", "source", "identity")
 
 
@@ -37,7 +38,7 @@ def calibration_set(config: TaskConfig, data: Path, store: Path) -> ValidationSe
 def held_out_set(config: TaskConfig, data: Path, store: Path) -> ValidationSet:
     """Windows of people who were not trained on, each once real and once forged, all methods equally often."""
     items = [i for i in held_out_items(config, data) if i.modality == "video"]
-    windows = build(data, items, store, windows=config.clip.looks, length=config.clip.length)
+    windows = build(data, items, store, windows=HELD_OUT_WINDOWS, length=config.clip.length)
     return _made(_turns(windows, PAIRS_PER_METHOD * len(config.fakes)), config, store, HELD_OUT_SEED)
 
 
@@ -53,7 +54,8 @@ def _turns(windows: Sequence[Window], count: int) -> list[Window]:
 
 
 def windows_to_test(config: TaskConfig, data: Path, store: Path) -> list[tuple[Item, list[Window]]]:
-    """The windows of each clip of the test split; none where no face stays long enough."""
+    """The windows of each clip of the test split, as many as the detector looks at; none where no face stays long
+    enough."""
     items = _clips(data, "test")
     windows = build(data, items, store, windows=config.clip.looks, length=config.clip.length)
     return [(item, [w for w in windows if w.row.sha256 == item.sha256]) for item in items]

@@ -91,6 +91,19 @@ def test_the_finder_is_asked_near_the_face_where_sightings_are_far_apart() -> No
     assert np.allclose(window.points, np.asarray(_face().landmarks), atol=1.0)
 
 
+def test_large_faces_are_sought_in_a_smaller_copy() -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def find(frames: Sequence[RGB]) -> list[list[Face]]:
+        asked.append(frames[0].shape)
+        return [[_face(0.4 * (240.0 - 48.0), 0.4 * 160.0, 0.4 * 320.0)]]  # the part begins 48 px right of the edge
+
+    frames = [Frame(i, i / 25.0, rgb) for i, rgb in enumerate(talking(0.8, 25.0, 640))]
+    window = cut_window(frames, _track([0.0, 2.0], x=240.0, y=160.0, side=320.0), SPEC, INPUT, find)
+    assert {max(shape) for shape in asked} == {256}
+    assert np.allclose(window.points, np.asarray(_face(240.0, 160.0, 320.0).landmarks), atol=2.0)
+
+
 def test_reasons_why_a_window_is_none() -> None:
     sparse, frames = _track([0.0, 2.0]), _frames(20)
     with pytest.raises(LookupError, match="not where it should be"):
