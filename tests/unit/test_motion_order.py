@@ -14,9 +14,9 @@ FRAMES, SIDE = 6, 32
 
 
 def _sliding(seed: int) -> torch.Tensor:
-    """Something smooth that moves on by two px from frame to frame, float[T, 3, S, S]."""
+    """Something smooth, of as little contrast as skin, that moves on by two px a frame, float[T, 3, S, S]."""
     rng = np.random.default_rng(seed)
-    coarse = torch.from_numpy(rng.normal(size=(1, 3, 8, 8))).float()
+    coarse = 0.2 * torch.from_numpy(rng.normal(size=(1, 3, 8, 8))).float()
     whole = torch.nn.functional.interpolate(coarse, size=(64, 64), mode="bicubic")[0]
     return torch.stack([whole[:, 8 : 8 + SIDE, 2 * i : 2 * i + SIDE] for i in range(FRAMES)])
 
@@ -51,4 +51,4 @@ def test_shuffled_frames_raise_the_unrest_of_clips_that_were_never_seen() -> Non
         assert even is not None and mixed is not None
         assert torch.allclose(even, 1 - net.motion_consistency(torch.stack(unseen)).mean(dim=1), atol=1e-6)
     assert float((mixed > even).float().mean()) >= 0.9
-    assert float((mixed - even).mean()) > 0.02
+    assert float((mixed - even).mean()) > 0.5
