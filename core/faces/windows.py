@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from core.faces.steady import steady_crops
 from core.media.scenes import cuts
+from core.media.shrinking import shrunk
 from core.registry import ClipSpec, InputSpec
 from core.types import RGB, Box, Face, FaceTrack, Frame, Landmarks
 
@@ -150,22 +150,17 @@ def _sought(rgb: RGB, box: Box, find: Find) -> npt.NDArray[np.float64]:
     height, width = rgb.shape[:2]
     half = _ROOM * side / 2
     left, top = max(0, int(x - half)), max(0, int(y - half))
-    part = rgb[top : min(height, int(y + half) + 1), left : min(width, int(x + half) + 1)]
+    part = np.ascontiguousarray(rgb[top : min(height, int(y + half) + 1), left : min(width, int(x + half) + 1)])
     zoom = min(1.0, _SEARCHED_PX / max(*part.shape[:2], 1))
-    faces = find([_smaller(part, zoom)])[0] if part.size else []
+    if zoom < 1.0:
+        part = shrunk(part, (max(1, round(part.shape[1] * zoom)), max(1, round(part.shape[0] * zoom))))
+    faces = find([part])[0] if part.size else []
     place = (zoom * (x - left), zoom * (y - top), zoom * side)
     fitting = [(apart, face) for face in faces if (apart := _apart(face, *place)) is not None]
     if not fitting:
         raise LookupError("the face is not where it should be")
     landmarks: Landmarks = min(fitting, key=lambda one: one[0])[1].landmarks
     return np.asarray(landmarks, dtype=np.float64) / zoom + np.array([left, top])
-
-
-def _smaller(part: RGB, zoom: float) -> RGB:
-    if zoom == 1.0:
-        return np.ascontiguousarray(part)
-    small = cv2.resize(part, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.uint8)
 
 
 def _apart(face: Face, x: float, y: float, side: float) -> float | None:
