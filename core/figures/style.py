@@ -47,7 +47,7 @@ PALETTES = MappingProxyType(
             real="#0b6cad",
             uncertain="#74707f",
             silent="#a3abb7",
-            series=("#0072b2", "#009e73", "#cc79a7", "#b07900", "#3d4450", "#7a4fb5"),
+            series=("#0072b2", "#009e73", "#cc79a7", "#b07900", "#3d4450", "#7a4fb5", "#5b8c00"),
         ),
         "dark": Palette(
             text="#e7ebf1",
@@ -58,7 +58,7 @@ PALETTES = MappingProxyType(
             real="#63b8f5",
             uncertain="#b9b4c6",
             silent="#6b7685",
-            series=("#56b4e9", "#2fc79b", "#e29cc3", "#f0c04c", "#d5dae3", "#b79af0"),
+            series=("#56b4e9", "#2fc79b", "#e29cc3", "#f0c04c", "#d5dae3", "#b79af0", "#b5dd5a"),
         ),
     }
 )
