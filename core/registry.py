@@ -221,15 +221,15 @@ class EarlyExit(_CardPart):
 
 
 class Ensemble(_CardPart):
-    """A preset (``configs/ensembles/<id>.yaml``). ``gate`` and ``logistic`` need a fit (:mod:`core.fusion.fits`);
-    without one they fuse by the weighted mean and say so. ``features`` are those of ``logistic``, by default each
-    member's log-odds."""
+    """A preset (``configs/ensembles/<id>.yaml``). ``gate``, ``logistic`` and ``parts`` need a fit
+    (:mod:`core.fusion.fits`); without one they fuse by the weighted mean and say so. ``features`` are those of
+    ``logistic`` and ``parts``, by default each member's log-odds."""
 
     id: str
     title: str
     summary: str
     members: tuple[Member, ...] = Field(min_length=1)
-    fusion: Literal["weighted_mean", "gate", "logistic"] = "weighted_mean"
+    fusion: Literal["weighted_mean", "gate", "logistic", "parts"] = "weighted_mean"
     features: tuple[Feature, ...] = ()
     early_exit: EarlyExit | None = None
     min_members: int = Field(default=1, ge=1)

@@ -30,8 +30,8 @@ _TICK_S = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceWindow:
-    """Crops uint8[T, S, S, 3] of one face, shown at ``t_s`` float64[T] seconds, with its landmarks in px of the frames
-    (float64[T, 5, 2]). ``fresh`` bool[T] tells where another frame is on screen than one step before."""
+    """Crops uint8[T, S, S, 3] of one face, shown at ``t_s`` float64[T] seconds, with its landmarks in px of what was
+    read (float64[T, 5, 2]). ``fresh`` bool[T] tells where another frame is on screen than one step before."""
 
     crops: RGB
     t_s: Times
@@ -89,8 +89,8 @@ def cut_window(frames: Sequence[Frame], track: FaceTrack, clip: ClipSpec, spec: 
     looked for at every fifth of these and on a line between.
 
     Args:
-        frames: all frames of the medium from the window's first moment on, in order of time.
-        track: says where the face should be; others in the picture are not looked at.
+        frames: all frames of the medium from the window's first moment on, or the same part of each, in order of time.
+        track: says where in these the face should be; others in the picture are not looked at.
         find: faces of pictures, as :meth:`core.faces.detect.FaceFinder.find`.
 
     Raises:

@@ -10,11 +10,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from core.errors import ConfigError
+from core.fusion.votes import Part
 from core.registry import Ensemble
 from core.settings import CONFIGS
 from core.types import Score, Status
@@ -58,24 +59,22 @@ class GateFit(_Part):
         return self.members
 
 
-class LogisticFit(_Part):
-    """Parameters of :class:`core.fusion.rules.Logistic`, one of each list a feature; ``presence`` by member.
+class _LinearFit(_Part):
+    """One of each list a feature; ``presence`` by member.
 
     Coefficients of figures that rise with P(fake) are never negative: more suspicion cannot make a medium look more
     genuine, and a fit of reversed polarity is refused.
     """
 
-    kind: Literal["logistic"] = "logistic"
     features: tuple[str, ...] = Field(min_length=1)
     coefficients: tuple[float, ...]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     presence: dict[str, float]
-    intercept: float
     temperature: float = Field(gt=0)
 
     @model_validator(mode="after")
-    def _shaped(self) -> LogisticFit:
+    def _shaped(self) -> Self:
         n = len(self.features)
         if not n == len(self.coefficients) == len(self.mean) == len(self.deviation):
             raise ValueError("there must be one coefficient, mean and deviation a feature")
@@ -88,6 +87,20 @@ class LogisticFit(_Part):
         return self.features
 
 
+class LogisticFit(_LinearFit):
+    """Parameters of :class:`core.fusion.rules.Logistic`."""
+
+    kind: Literal["logistic"] = "logistic"
+    intercept: float
+
+
+class PartsFit(_LinearFit):
+    """Parameters of :class:`core.fusion.rules.Parts`; one intercept for each part that a member of the fit judges."""
+
+    kind: Literal["parts"] = "parts"
+    intercepts: dict[Part, float] = Field(min_length=1)
+
+
 class FusionFit(_Part):
     """One fit and where it comes from.
 
@@ -97,7 +110,7 @@ class FusionFit(_Part):
     """
 
     preset: str
-    rule: GateFit | LogisticFit = Field(discriminator="kind")
+    rule: GateFit | LogisticFit | PartsFit = Field(discriminator="kind")
     detectors: dict[str, Asked]
     left_out: dict[str, str] = Field(default_factory=dict)
     n_real: int = Field(ge=50)
@@ -164,12 +177,12 @@ def _agrees(preset: Ensemble, fit: FusionFit) -> None:
         raise _void(preset, f"it is a fit of {fit.preset} by {fit.rule.kind}")
     kept = {m.detector for m in preset.members} - set(fit.left_out)
     asked = [f for f in preset.asked if f.of in kept]
-    wanted = tuple(f.name for f in asked) if preset.fusion == "logistic" else tuple(f.of for f in asked)
+    wanted = tuple(f.of if preset.fusion == "gate" else f.name for f in asked)
     if fit.rule.names != wanted:
         raise _void(preset, "its features are others, or in another order, than the preset's")
     if set(fit.detectors) != kept:
         raise _void(preset, "it was made with other members")
-    if isinstance(fit.rule, LogisticFit):
+    if not isinstance(fit.rule, GateFit):
         if set(fit.rule.presence) != kept:
             raise _void(preset, "it was made with other members")
         rising = [w for f, w in zip(asked, fit.rule.coefficients, strict=True) if f.take != "count"]

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from core.registry import Feature
 from core.types import Modality, Score, Status, Timeline
+
+# What of a file a member judges: its picture, its sound, or how these go together.
+Part = Literal["seen", "heard", "together"]
+_PARTS: dict[Modality, Part] = {
+    Modality.IMAGE: "seen",
+    Modality.CLIP: "seen",
+    Modality.AUDIO: "heard",
+    Modality.AUDIO_VISUAL: "together",
+}
 
 _EDGE = 1e-4  # P(fake) is kept this far from 0 and 1, so that no single member is beyond all doubt
 
@@ -28,6 +38,10 @@ class Vote:
     frames: tuple[float, ...] = ()
     whole: bool = False
     spread: float | None = None
+
+    @property
+    def part(self) -> Part:
+        return _PARTS[self.modality]
 
     @property
     def log_odds(self) -> float:

@@ -30,7 +30,7 @@ class Decoder(Protocol):
     def frames(self, ref: MediaRef, info: MediaInfo, sampling: Sampling) -> tuple[list[Frame], list[str]]: ...
     def audio(self, ref: MediaRef, info: MediaInfo, sr_hz: int = 16_000) -> tuple[AudioClip | None, list[str]]: ...
     def window(
-        self, ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, max_fps: float
+        self, ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, region: Region | None, max_fps: float
     ) -> Sequence[Frame]: ...
     def grey_window(
         self, ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, region: Region, max_fps: float
@@ -75,8 +75,10 @@ class Here:
     def audio(self, ref: MediaRef, info: MediaInfo, sr_hz: int = 16_000) -> tuple[AudioClip | None, list[str]]:
         return read_audio(ref, info, self.limits, sr_hz)
 
-    def window(self, ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, max_fps: float) -> Sequence[Frame]:
-        return read_window(ref, info, start_s, end_s, max_fps=max_fps, limits=self.limits)
+    def window(
+        self, ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, region: Region | None, max_fps: float
+    ) -> Sequence[Frame]:
+        return read_window(ref, info, start_s, end_s, region, max_fps=max_fps, limits=self.limits)
 
     def grey_window(
         self, ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, region: Region, max_fps: float
@@ -118,8 +120,10 @@ class Apart:
         reply, _, clip = self._ask(Request(op="audio", limits=self.limits, ref=ref, info=info, sr_hz=sr_hz))
         return clip, list(reply.notes)
 
-    def window(self, ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, max_fps: float) -> Sequence[Frame]:
-        span = {"start_s": start_s, "end_s": end_s, "max_fps": max_fps}
+    def window(
+        self, ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, region: Region | None, max_fps: float
+    ) -> Sequence[Frame]:
+        span = {"start_s": start_s, "end_s": end_s, "max_fps": max_fps, "region": region}
         return _coloured(self._ask(Request(op="window", limits=self.limits, ref=ref, info=info, **span))[1])
 
     def grey_window(

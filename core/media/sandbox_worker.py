@@ -113,8 +113,8 @@ def _audio(request: Request) -> _Answer:
 
 
 def _window(request: Request) -> _Answer:
-    span = request.start_s, request.end_s
-    frames = read_window(_ref(request), _info(request), *span, max_fps=request.max_fps, limits=request.limits)
+    what = _ref(request), _info(request), request.start_s, request.end_s, request.region
+    frames = read_window(*what, max_fps=request.max_fps, limits=request.limits)
     return Reply(pictures=described(frames)), frames, None
 
 

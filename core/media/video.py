@@ -27,7 +27,7 @@ from core.media.repair import sources
 from core.media.sampling import Span, frame_shown_at
 from core.media.strategies import OnFrame, Rate, Taken, by_scene, every, sharpest, uniform
 from core.settings import Limits, Sampling
-from core.types import Frame, GreyFrame, MediaInfo, MediaRef, Region
+from core.types import RGB, Frame, GreyFrame, MediaInfo, MediaRef, Region
 
 log = logging.getLogger(__name__)
 _Taken = TypeVar("_Taken")
@@ -141,14 +141,26 @@ def _affordable(info: MediaInfo) -> int:
 
 
 def read_window(
-    ref: MediaRef, info: MediaInfo, start_s: float, end_s: float, *, max_fps: float = 50.0, limits: Limits | None = None
+    ref: MediaRef,
+    info: MediaInfo,
+    start_s: float,
+    end_s: float,
+    region: Region | None = None,
+    *,
+    max_fps: float = 50.0,
+    limits: Limits | None = None,
 ) -> list[Frame]:
-    """All frames with ``start_s`` <= t < ``end_s``, thinned to ``max_fps`` and to what fits into memory.
+    """All frames with ``start_s`` <= t < ``end_s``, thinned to ``max_fps`` and to what fits into memory; of each only
+    ``region`` where one is given.
 
     Raises:
         DamagedMediaError: no frame can be decoded there.
     """
-    return _window(ref, info, (start_s, end_s), min(max_fps, _most_fps(info, end_s - start_s)), limits, lambda f: f)
+
+    def part(frame: Frame) -> Frame:
+        return frame if region is None else replace(frame, rgb=_part(frame.rgb, region).copy())
+
+    return _window(ref, info, (start_s, end_s), min(max_fps, _most_fps(info, end_s - start_s)), limits, part)
 
 
 def read_grey_window(
@@ -161,19 +173,22 @@ def read_grey_window(
     max_fps: float = 50.0,
     limits: Limits | None = None,
 ) -> list[GreyFrame]:
-    """As :func:`read_window`, but of each frame only ``region``, without its colours: several times less to hold.
+    """As :func:`read_window`, without colours: several times less to hold.
 
     Raises:
         DamagedMediaError: no frame can be decoded there.
     """
-    left, top, right, bottom = region
 
     def part(frame: Frame) -> GreyFrame:
-        cut = frame.rgb[top:bottom, left:right]
-        shown = cut if cut.size else frame.rgb  # a smaller frame, from where the stream changes its size
-        return GreyFrame(frame.t_s, np.asarray(cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), np.uint8))
+        return GreyFrame(frame.t_s, np.asarray(cv2.cvtColor(_part(frame.rgb, region), cv2.COLOR_RGB2GRAY), np.uint8))
 
     return _window(ref, info, (start_s, end_s), min(max_fps, _most_fps(info, end_s - start_s)), limits, part)
+
+
+def _part(rgb: RGB, region: Region) -> RGB:
+    left, top, right, bottom = region
+    cut = rgb[top:bottom, left:right]
+    return cut if cut.size else rgb  # a smaller frame, from where the stream changes its size
 
 
 def _most_fps(info: MediaInfo, seconds: float) -> float:

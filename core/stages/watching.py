@@ -100,7 +100,7 @@ def _watch(material: Material, tracks: Sequence[FaceTrack], context: Context, vi
     def dense(window: Window) -> Dense:
         reader = decoder(context.settings, context.still_wanted)
         if not view.grey:
-            return reader.window(material.ref, material.info, *window, 2 * FPS), (0, 0, width, height)
+            return reader.window(material.ref, material.info, *window, None, 2 * FPS), (0, 0, width, height)
         region = surroundings(chosen, *window, (width, height))
         return reader.grey_window(material.ref, material.info, *window, region, 2 * FPS), region
 

@@ -35,6 +35,9 @@ class NuisanceConfig(_Part):
     strength: float = Field(default=1.0, ge=0, le=1)
     finish: float = Field(default=0.0, ge=0, le=1, description="share of inputs compressed after they were cut")
     video: float = Field(default=0.0, ge=0, le=1, description="how often compression is that of video frames")
+    timing: float = Field(
+        default=0.0, ge=0, le=1, description="share of clips whose frames are held, and whose light wobbles"
+    )
     worn_reals: float = Field(
         default=0.0, ge=0, le=1, description="share of reals that go through one more chain, alone"
     )
@@ -110,10 +113,11 @@ class TrainConfig(_Part):
         ).hexdigest()
 
 
-def _values(path: Path) -> dict[str, Any]:
+def config_values(path: Path) -> dict[str, Any]:
+    """The values of a file over those of the file beside it that it ``extends``."""
     values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     parent = values.pop("extends", None) if isinstance(values, dict) else None
-    return values if parent is None else _values(path.with_name(parent)) | values
+    return values if parent is None else config_values(path.with_name(parent)) | values
 
 
 def read_config(path: Path) -> TrainConfig:
@@ -123,7 +127,7 @@ def read_config(path: Path) -> TrainConfig:
         ConfigError: the file is missing or wrong; the message names the field.
     """
     try:
-        return TrainConfig.model_validate(_values(path))
+        return TrainConfig.model_validate(config_values(path))
     except OSError as exc:
         raise ConfigError(f"The training file {path} cannot be read.", hint="See configs/training.") from exc
     except (ValidationError, yaml.YAMLError) as exc:

@@ -10,6 +10,7 @@ import yaml
 
 from core.errors import ConfigError
 from core.registry import Card
+from core.training.config import config_values
 
 # A module with the functions of TaskCommands for each task.
 _MODULES = {
@@ -39,7 +40,7 @@ def commands_of(config_path: Path) -> TaskCommands | None:
         ConfigError: nobody carries out this task.
     """
     try:
-        values = yaml.safe_load(config_path.read_text(encoding="utf-8"))
+        values = config_values(config_path)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return None
     if not isinstance(values, dict) or "task" not in values:

@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from core.errors import ConfigError
 from core.fusion.calibration import sigmoid
-from core.fusion.fits import FusionFit, GateFit, LogisticFit, seal
-from core.fusion.votes import Vote
+from core.fusion.fits import FusionFit, GateFit, LogisticFit, PartsFit, seal
+from core.fusion.rules import any_fake
+from core.fusion.votes import Part, Vote
 from core.registry import Ensemble, Feature
 from core.training import metrics
 from core.training.calibrate import MIN_PER_CLASS, TooFewError
@@ -142,15 +143,18 @@ def _thinned(case: Case, rng: np.random.Generator) -> Case | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Table:
-    """Features float64[N, F] (NaN where missing), presence bool[N, B] of the members, labels, folds."""
+    """Features float64[N, F] (NaN where missing) and whose they are int[F], presence bool[N, B] of the members and the
+    part int[B] that each judges, labels, folds."""
 
     x: Floats
+    of: npt.NDArray[np.intp]
     there: Flags
+    part: npt.NDArray[np.intp]
     fake: Flags
     fold: npt.NDArray[np.intp]
 
 
-def _table(cases: Sequence[Case], members: Sequence[str], features: Sequence[Feature]) -> _Table:
+def _table(cases: Sequence[Case], members: Sequence[str], features: Sequence[Feature], parts: Sequence[int]) -> _Table:
     x = np.full((len(cases), len(features)), np.nan)
     there = np.zeros((len(cases), len(members)), dtype=bool)
     for row, case in enumerate(cases):
@@ -159,37 +163,62 @@ def _table(cases: Sequence[Case], members: Sequence[str], features: Sequence[Fea
         for column, feature in enumerate(features):
             if feature.of in votes:
                 x[row, column] = votes[feature.of].value(feature)
+    of = np.array([members.index(f.of) for f in features])
     fake = np.array([c.fake for c in cases])
-    return _Table(x, there, fake, np.array([c.fold for c in cases]))
+    return _Table(x, of, there, np.array(parts), fake, np.array([c.fold for c in cases]))
+
+
+def _parts_of(preset: Ensemble, cases: Sequence[Case], members: Sequence[str]) -> list[Part]:
+    """What each member judges. A plain logistic regression adds up all members, as if they judged one part."""
+    found = {v.detector: v.part for case in cases for v in case.votes}
+    return [found[name] if preset.fusion == "parts" else "seen" for name in members]
 
 
 def _fit_logistic(table: _Table, chosen: Flags, rising: Flags) -> dict[str, Any]:
     """Coefficients by maximum likelihood with a small ridge; those of ``rising`` features stay >= 0."""
     from scipy.optimize import minimize
 
-    x, there = table.x[chosen], table.there[chosen].astype(np.float64)
+    x, fake = table.x[chosen], table.fake[chosen].astype(np.float64)
     mean = np.nan_to_num(np.nanmean(x, axis=0))
     deviation = np.maximum(np.nan_to_num(np.nanstd(x, axis=0)), 1e-6)
-    inputs = np.hstack([np.nan_to_num((x - mean) / deviation), there, np.ones((len(x), 1))])
-    fake = table.fake[chosen].astype(np.float64)
+    inputs, parts = _inputs(table, mean, deviation)
+    inputs, count = inputs[chosen], x.shape[1]
+    judged = parts[None, :] == np.arange(parts.max() + 1)[:, None]
+    absent = ~_present(table, len(judged))[chosen]
+    ridge = np.append(np.full(count + table.there.shape[1], _DECAY), np.zeros(len(judged)))
 
     def loss(w: Floats) -> tuple[float, Floats]:
-        z = inputs @ w
-        slope = (sigmoid(z) - fake) / len(z)
-        ridge = np.append(w[:-1], 0.0)
-        value = np.mean(np.logaddexp(0.0, z) - fake * z) + _DECAY * float(ridge @ ridge) / 2
-        return float(value), inputs.T @ slope + _DECAY * ridge
+        each = inputs @ (judged * w).T
+        z, slopes = any_fake(np.where(absent, -np.inf, each))
+        wrong = (sigmoid(z) - fake) / len(z)
+        slope = (inputs.T @ (wrong[:, None] * slopes) * judged.T).sum(axis=1)
+        value = np.mean(np.logaddexp(0.0, z) - fake * z) + float(ridge @ w**2) / 2
+        return float(value), slope + ridge * w
 
-    bounds = [(0.0, None) if up else (None, None) for up in rising] + [(None, None)] * (there.shape[1] + 1)
+    bounds = [(0.0, None) if up else (None, None) for up in rising] + [(None, None)] * (inputs.shape[1] - count)
     w = minimize(loss, np.zeros(inputs.shape[1]), jac=True, method="L-BFGS-B", bounds=bounds).x
-    count = x.shape[1]
-    return {"w": w, "coefficients": w[:count], "presence": w[count:-1], "intercept": w[-1], "mean": mean,
+    last = inputs.shape[1] - len(judged)
+    return {"w": w, "coefficients": w[:count], "presence": w[count:last], "intercepts": w[last:], "mean": mean,
             "deviation": deviation}  # fmt: skip
 
 
+def _inputs(table: _Table, mean: Floats, deviation: Floats) -> tuple[Floats, npt.NDArray[np.intp]]:
+    """What weights are applied to (features, presence, one constant a part), and the part int[...] of each column."""
+    count = int(table.part.max()) + 1
+    columns = [np.nan_to_num((table.x - mean) / deviation), table.there, np.ones((len(table.x), count))]
+    return np.hstack(columns), np.concatenate([table.part[table.of], table.part, np.arange(count)])
+
+
+def _present(table: _Table, parts: int) -> Flags:
+    """Which parts of each file somebody judged: bool[N, parts]."""
+    return np.stack([table.there[:, table.part == k].any(axis=1) for k in range(parts)], axis=1)
+
+
 def _logistic_z(table: _Table, found: dict[str, Any]) -> Floats:
-    parts = np.nan_to_num((table.x - found["mean"]) / found["deviation"]) @ found["coefficients"]
-    return np.asarray(parts + table.there @ found["presence"] + found["intercept"])
+    inputs, parts = _inputs(table, found["mean"], found["deviation"])
+    judged = parts[None, :] == np.arange(parts.max() + 1)[:, None]
+    each = inputs @ (judged * found["w"]).T
+    return any_fake(np.where(_present(table, len(judged)), each, -np.inf))[0]
 
 
 # --- gate ----------------------------------------------------------------------------------------------------------
@@ -245,7 +274,9 @@ def fit_preset(preset: Ensemble, answers: Answers) -> Fitted:
         )
     features = [f for f in preset.asked if f.of in members]
     cases = make_cases(answers, members)
-    table = _table(cases, members, features)
+    judged = _parts_of(preset, cases, members)
+    parts = sorted(set(judged))
+    table = _table(cases, members, features, [parts.index(p) for p in judged])
     z, found = _cross_fitted(preset, table, features)
     whole = np.array([c.whole for c in cases])
     temperature, p = _cooled(z, table, whole)
@@ -253,7 +284,7 @@ def fit_preset(preset: Ensemble, answers: Answers) -> Fitted:
     fake = table.fake[whole]
     values = {
         "preset": preset.id,
-        "rule": _rule(preset, found, members, features, temperature).model_dump(mode="json"),
+        "rule": _rule(preset, found, members, features, parts, temperature).model_dump(mode="json"),
         "detectors": {name: answers.asked[name].model_dump(mode="json") for name in members},
         "left_out": left_out,
         "n_real": int((~fake).sum()),
@@ -307,8 +338,13 @@ def _temperature(z: Floats, table: _Table, chosen: Flags) -> float:
 
 
 def _rule(
-    preset: Ensemble, found: dict[str, Any], members: Sequence[str], features: Sequence[Feature], temperature: float
-) -> GateFit | LogisticFit:
+    preset: Ensemble,
+    found: dict[str, Any],
+    members: Sequence[str],
+    features: Sequence[Feature],
+    parts: Sequence[Part],
+    temperature: float,
+) -> GateFit | LogisticFit | PartsFit:
     if preset.fusion == "gate":
         return GateFit(
             members=tuple(members),
@@ -318,15 +354,17 @@ def _rule(
             offset=found["offset"],
             temperature=temperature,
         )
-    return LogisticFit(
-        features=tuple(f.name for f in features),
-        coefficients=tuple(_short(found["coefficients"])),
-        mean=tuple(_short(found["mean"])),
-        deviation=tuple(_short(found["deviation"])),
-        presence=dict(zip(members, _short(found["presence"]), strict=True)),
-        intercept=float(found["intercept"]),
-        temperature=temperature,
-    )
+    linear = {
+        "features": tuple(f.name for f in features),
+        "coefficients": tuple(_short(found["coefficients"])),
+        "mean": tuple(_short(found["mean"])),
+        "deviation": tuple(_short(found["deviation"])),
+        "presence": dict(zip(members, _short(found["presence"]), strict=True)),
+        "temperature": temperature,
+    }
+    if preset.fusion == "parts":
+        return PartsFit(**linear, intercepts=dict(zip(parts, _short(found["intercepts"]), strict=True)))
+    return LogisticFit(**linear, intercept=float(found["intercepts"][0]))
 
 
 def _short(values: Floats) -> list[float]:

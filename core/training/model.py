@@ -72,7 +72,13 @@ def start(net: nn.Module, config: ModelConfig) -> None:
 
         if config.start_file is None or not Path(config.start_file).is_file():
             raise WeightsError("model.start_file is missing.", hint="Name a safetensors file of the same network.")
-        net.load_state_dict(load_file(config.start_file), strict=True)
+        try:
+            net.load_state_dict(load_file(config.start_file), strict=True)
+        except RuntimeError as exc:
+            raise WeightsError(
+                f"model.start_file does not fit the network {config.architecture}.",
+                hint="Name a safetensors file of the same network.",
+            ) from exc
 
 
 def mixed(first: Path, last: Path, share: float) -> dict[str, torch.Tensor]:

@@ -21,11 +21,12 @@ from core import networks
 from core.errors import ConfigError
 from core.registry import InputSpec
 from core.settings import ROOT
-from core.training.config import TrainConfig
+from core.training.config import TrainConfig, config_values
 from core.training.data.crops import CropRow
 from core.training.data.kept import Kept
 from core.training.data.seeded import PairData
 from core.training.export import describe
+from core.training.model import start
 from core.training.team import Team, together
 from core.training.train import Trainer
 from core.training.validation import ValidationSet
@@ -72,7 +73,7 @@ def read_task(path: Path) -> TaskConfig:
         ConfigError: the file is missing or wrong; the message names the field.
     """
     try:
-        config = TaskConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        config = TaskConfig.model_validate(config_values(path))
     except OSError as exc:
         raise ConfigError(f"The training file {path} cannot be read.", hint="See configs/training.") from exc
     except (ValidationError, yaml.YAMLError) as exc:
@@ -97,7 +98,7 @@ def _refuse_unused(config: TaskConfig, name: str) -> None:
     """Settings of single faces that nothing here heeds."""
     model, optim = config.model, config.optim
     given = {
-        "model.start": model.start != "scratch",
+        "model.start": model.start not in ("scratch", "checkpoint"),
         "model.teachers": bool(model.teachers),
         "model.drop_rate": model.drop_rate > 0 or model.drop_path_rate > 0,
         "optim.map_weight": optim.map_weight > 0,
@@ -165,7 +166,9 @@ class TaskTrainer(Trainer):
     config: TaskConfig
 
     def _network(self) -> nn.Module:
-        return networks.build(self.config.model.architecture, **_options(self.config))
+        net = networks.build(self.config.model.architecture, **_options(self.config))
+        start(net, self.config.model)
+        return net
 
     def _input(self, batch: torch.Tensor) -> torch.Tensor:
         return network_input(batch, self.config.input)

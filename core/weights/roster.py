@@ -17,6 +17,8 @@ _RULES = {
     "weighted_mean": "The figure is the weighted mean of those who answer.",
     "gate": "A learned gate decides for each file how much each detector counts.",
     "logistic": "A logistic regression adds up what the detectors say; who cannot judge a file is left out of the sum.",
+    "parts": "Detectors of the picture are added up, and those of the sound; a file is fake where one part of it is. "
+    "Who cannot judge a file is left out of the sum.",
 }
 
 

@@ -47,7 +47,7 @@ def answers(skills: dict[str, float], *, voice: float | None = None, pairs: int 
     return Answers(tuple(rows), {n: Asked(weights_sha256="a" * 64, calibration=None) for n in names}, 0)
 
 
-@pytest.mark.parametrize("fusion", ["logistic", "gate"])
+@pytest.mark.parametrize("fusion", ["logistic", "gate", "parts"])
 def test_the_fit_learns_whom_to_trust_and_is_calibrated(fusion: str) -> None:
     made = preset(fusion, "good", "blind")
     found = fit_preset(made, answers({"good": 1.2, "blind": 0.0}))
@@ -66,6 +66,21 @@ def test_what_hears_and_what_looks_are_joined_and_a_part_makes_a_fake() -> None:
     both = rule.p([Vote("face", 0.05), Vote("voice", 0.99)])
     assert both > rule.p([Vote("face", 0.05), Vote("voice", 0.05)]) + 0.3
     assert rule.p([Vote("voice", 0.99)]) > 0.8 > 0.2 > rule.p([Vote("voice", 0.01)])
+
+
+def test_parts_say_more_of_a_file_of_which_one_part_is_fake_than_a_sum_does() -> None:
+    given = answers({"face": 1.5}, voice=1.5)
+    summed, joined = (fit_preset(preset(fusion, "face", "voice"), given) for fusion in ("logistic", "parts"))
+    assert np.array_equal(summed.fake, joined.fake)
+
+    def loss(p: np.ndarray) -> float:
+        return -float(np.mean(np.log(np.where(joined.fake, p, 1 - p))))
+
+    assert loss(joined.p) < loss(summed.p)
+    rule = fitted_rule(preset("parts", "face", "voice"), joined.fit)
+    voice = Vote("voice", 0.02, modality=Modality.AUDIO, whole=True)
+    assert rule.p([Vote("face", 0.98), voice]) > 0.85
+    assert joined.fit.rule.model_dump()["intercepts"].keys() == {"seen", "heard"}
 
 
 def test_cases_are_balanced_and_keep_people_in_one_fold() -> None:

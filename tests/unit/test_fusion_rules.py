@@ -15,8 +15,18 @@ from core.errors import ConfigError
 from core.fusion import combine
 from core.fusion.combine import NOT_FITTED, EvidenceRule, fuse, fuse_person
 from core.fusion.doubts import doubts, poor_face
-from core.fusion.fits import FusionFit, GateFit, LogisticFit, changed_members, fit_path, read_fit, seal, write_fit
-from core.fusion.rules import Gate, Logistic, WeightedMean, fitted_rule
+from core.fusion.fits import (
+    FusionFit,
+    GateFit,
+    LogisticFit,
+    PartsFit,
+    changed_members,
+    fit_path,
+    read_fit,
+    seal,
+    write_fit,
+)
+from core.fusion.rules import Gate, Logistic, Parts, WeightedMean, any_fake, fitted_rule
 from core.fusion.spread import interval, trimmed_mean
 from core.fusion.verdict import decide
 from core.fusion.votes import Vote, votes_of
@@ -45,13 +55,18 @@ def logistic(members: tuple[str, ...] = ("a", "b", "c"), **more: Any) -> Logisti
     )
 
 
+def parts(members: tuple[str, ...] = ("a", "b", "c"), **more: Any) -> PartsFit:
+    facts = logistic(members).model_dump(exclude={"kind", "intercept"})
+    return PartsFit.model_validate(facts | {"intercepts": {"seen": 0.0, "heard": 0.0}} | more)
+
+
 def gate(members: tuple[str, ...] = ("a", "b", "c"), **more: Any) -> GateFit:
     k = len(members)
     facts = {"members": members, "gate": [[0.0] * (2 * k)] * k, "bias": [0.0] * k, "scale": 1.0, "offset": 0.0}
     return GateFit.model_validate(facts | {"temperature": 1.0} | more)
 
 
-def fit(rule: LogisticFit | GateFit, members: tuple[str, ...] = ("a", "b", "c"), **more: Any) -> FusionFit:
+def fit(rule: LogisticFit | GateFit | PartsFit, members: tuple[str, ...] = ("a", "b", "c"), **more: Any) -> FusionFit:
     facts = {
         "preset": "t",
         "rule": rule.model_dump(mode="json"),
@@ -96,6 +111,40 @@ def test_temperature_cools_the_sum() -> None:
     assert hot.p([vote("a", 0.9)]) == pytest.approx(1 / (1 + np.exp(-vote("a", 0.9).log_odds / 2)))
 
 
+def heard(name: str, p: float) -> Vote:
+    return Vote(name, p, modality=Modality.AUDIO, whole=True)
+
+
+def test_a_file_is_fake_where_a_part_of_it_is() -> None:
+    rule = Parts(parts(), preset().asked)
+    assert rule.p([vote("a", 0.9)]) == pytest.approx(0.9)
+    assert rule.p([heard("c", 0.2)]) == pytest.approx(0.2)
+    # odds 9 and 1/4: (9 + 1/4 + 9/4) / 3 of a picture, a sound or both being fake
+    odds = (9 + 0.25 + 9 * 0.25) / 3
+    assert rule.p([vote("a", 0.9), heard("c", 0.2)]) == pytest.approx(odds / (1 + odds))
+    assert rule.p([vote("a", 0.99), heard("c", 0.01)]) > 0.9, "a genuine voice does not outweigh a forged face"
+    assert rule.p([vote("a", 0.1), heard("c", 0.1)]) < 0.1
+    two = [vote("a", 0.9), vote("b", 0.2)]
+    assert rule.p(two) == pytest.approx(Logistic(logistic(), preset().asked).p(two)), "one part is one regression"
+
+
+def test_shares_of_parts_follow_what_moves_the_file() -> None:
+    rule = Parts(parts(coefficients=(3.0, 1.0, 1.0)), preset().asked)
+    shares = rule.shares([vote("a", 0.9), vote("b", 0.9), heard("c", 0.05)])
+    assert sum(shares) == pytest.approx(1.0)
+    assert shares[0] == pytest.approx(3 * shares[1]) and shares[2] < 0.1
+
+
+@pytest.mark.parametrize("z", [[[-2.0, 1.0]], [[0.3, -np.inf]], [[1.0, 2.0, -3.0]], [[-30.0, -30.0]], [[40.0, 0.0]]])
+def test_slopes_of_the_odds_of_parts_are_those_of_differences(z: list[list[float]]) -> None:
+    at, slopes = any_fake(np.array(z))
+    for k in range(len(z[0])):
+        moved = np.array(z)
+        moved[0, k] += 1e-6
+        assert slopes[0, k] == pytest.approx((any_fake(moved)[0] - at)[0] / 1e-6, abs=1e-4)
+    assert np.isfinite(at).all()
+
+
 def test_an_even_gate_is_the_mean_of_log_odds_and_shuts_out_the_absent() -> None:
     rule = Gate(gate())
     votes = [vote("a", 0.9), vote("b", 0.6)]
@@ -114,8 +163,13 @@ def test_the_gate_listens_to_whom_its_bias_names() -> None:
 
 @pytest.mark.parametrize(
     "rule",
-    [WeightedMean({"a": 1.0, "b": 1.0, "c": 2.0}), Gate(gate()), Logistic(logistic(), preset().asked)],
-    ids=["mean", "gate", "logistic"],
+    [
+        WeightedMean({"a": 1.0, "b": 1.0, "c": 2.0}),
+        Gate(gate()),
+        Logistic(logistic(), preset().asked),
+        Parts(parts(), preset().asked),
+    ],
+    ids=["mean", "gate", "logistic", "parts"],
 )
 def test_more_suspicion_never_looks_more_genuine(rule: Any) -> None:
     steps = [rule.p([vote("a", p), vote("b", 0.4), vote("c", 0.3)]) for p in np.linspace(0.02, 0.98, 25)]
@@ -141,7 +195,7 @@ def test_only_ok_scores_vote() -> None:
 
 
 def test_a_fit_survives_its_file(tmp_path: Path) -> None:
-    for rule, kind in ((logistic(), "logistic"), (gate(), "gate")):
+    for rule, kind in ((logistic(), "logistic"), (gate(), "gate"), (parts(), "parts")):
         made = fit(rule)
         write_fit(made, fit_path("t", tmp_path))
         assert read_fit(preset(kind), tmp_path) == made

@@ -48,7 +48,9 @@ def test_a_clip_reads_the_same_in_both_ways(box, clip):
     assert ours_heard[1] == theirs_heard[1]
     assert ours_heard[0] is not None and theirs_heard[0] is not None
     assert np.array_equal(ours_heard[0].pcm, theirs_heard[0].pcm)
-    assert len(apart.window(ref, info, 0.5, 1.0, 50)) == len(here.window(ref, info, 0.5, 1.0, 50))
+    for region in (None, (10, 4, 60, 44)):
+        one, two = (reader.window(ref, info, 0.5, 1.0, region, 50) for reader in (here, apart))
+        assert len(one) == len(two) and np.array_equal(one[0].rgb, two[0].rgb)
     span = ref, info, 0.5, 1.0, (8, 2, 90, 70), 50
     for mine, other in zip(here.grey_window(*span), apart.grey_window(*span), strict=True):
         assert mine.t_s == other.t_s and np.array_equal(mine.grey, other.grey)

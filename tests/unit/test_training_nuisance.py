@@ -205,6 +205,41 @@ def test_grain_is_new_in_every_frame_while_the_light_stays(monkeypatch: pytest.M
     assert grainy >= 5
 
 
+def test_frames_are_held_whole_and_never_come_from_later() -> None:
+    clip = np.stack([np.full((4, 4, 3), 10 * t, np.uint8) for t in range(16)])
+    repeated = 0
+    for seed in range(40):
+        out = nuisance.held(np.random.default_rng(seed), clip, 1.0)
+        shown = out[:, 0, 0, 0].astype(int) // 10
+        assert out.shape == clip.shape and (out == out[:, :1, :1]).all()
+        assert shown[0] == 0 and (np.diff(shown) >= 0).all() and (shown <= np.arange(16)).all()
+        repeated += int((np.diff(shown) == 0).sum())
+    assert 0.1 < repeated / (40 * 15) < 0.5
+
+
+def test_light_wobbles_over_the_whole_frame_and_not_at_no_strength() -> None:
+    clip = np.full((16, 6, 6, 3), 120, np.uint8)
+    spans = []
+    for seed in range(40):
+        out = nuisance.wobble(np.random.default_rng(seed), clip, 1.0)
+        assert (out == out[:, :1, :1, :1]).all()
+        spans.append(float(np.ptp(out[:, 0, 0, 0].astype(float))))
+    assert 2.0 < np.median(spans) < 40.0
+    assert np.array_equal(nuisance.wobble(np.random.default_rng(0), clip, 0.0), clip)
+
+
+def test_timing_is_worn_alike_and_only_where_it_is_asked_for() -> None:
+    clip, other = _clip(8), _clip(8)[::-1].copy()
+    changed = 0
+    for seed in range(12):
+        one, two = (np.random.default_rng(seed) for _ in range(2))
+        out = nuisance.degrade_clip(one, clip, 1.0, timing=0.5)
+        nuisance.degrade_clip(two, other, 1.0, timing=0.5)
+        assert one.bit_generator.state == two.bit_generator.state
+        changed += not np.array_equal(out, nuisance.degrade_clip(np.random.default_rng(seed), clip, 1.0))
+    assert changed >= 6
+
+
 def test_clips_without_strength_or_frames() -> None:
     clip = _clip(3)
     assert np.array_equal(nuisance.degrade_clip(np.random.default_rng(0), clip, 0.0), clip)

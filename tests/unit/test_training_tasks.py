@@ -15,7 +15,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from core import networks, registry
-from core.errors import ConfigError
+from core.errors import ConfigError, WeightsError
 from core.faces.align import template
 from core.networks.embed import FrameEmbedder
 from core.settings import CONFIGS
@@ -93,6 +93,7 @@ def _small(config: TaskConfig, **changes: Any) -> TaskConfig:
     }
     values["input"] = values["input"] | {"size": 32, "via": 64 if config.task == "clip" else None}
     values["data"] = values["data"] | {"validation_share": 0.4, "split_file": "split.json"}
+    values["model"] = values["model"] | {"start": "scratch", "start_file": None}
     return TaskConfig.model_validate(values | changes)
 
 
@@ -129,6 +130,31 @@ def test_every_file_trains(file: Path, data: Path, tmp_path: Path, monkeypatch: 
     assert set(history[0]) >= {f"auc/{m}" for m in set(material.validation.method[material.validation.fake].tolist())}
     facts = json.loads((tmp_path / "run" / "data.json").read_text())
     assert facts
+
+
+def test_a_task_begins_with_the_weights_of_another_run(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _small(read_task(next(f for f in FILES if f.stem == "clip-space-time-vit-base")))
+    material = _material(first, data, tmp_path, monkeypatch)
+    began = TaskTrainer(first, material.pairs, material.validation, tmp_path / "first", device="cpu")
+    began.save()
+    model = first.model.model_dump() | {"start": "checkpoint", "start_file": str(tmp_path / "first/last.safetensors")}
+    second = _small(first, seed=first.seed + 1, model=model)
+    went_on = TaskTrainer(second, material.pairs, material.validation, tmp_path / "second", device="cpu")
+    for name, value in began.net.state_dict().items():
+        assert torch.equal(value, went_on.net.state_dict()[name]), name
+    other = _small(read_task(next(f for f in FILES if f.stem == "clip-cnn-bilstm")), model=model)
+    other = other.model_copy(update={"model": second.model.model_copy(update={"architecture": "cnn-bilstm-slim"})})
+    other = other.model_copy(update={"options": TINY["cnn-bilstm-slim"]})
+    with pytest.raises(WeightsError, match="does not fit"):
+        TaskTrainer(other, material.pairs, material.validation, tmp_path / "third", device="cpu")
+
+
+def test_held_frames_and_wobbling_light_are_asked_for_by_the_file() -> None:
+    calm, restless = (read_task(next(f for f in FILES if f.stem == f"clip-space-time-vit{end}")) for end in ("-base", ""))
+    assert calm.nuisance.timing == 0.0 < restless.nuisance.timing
+    assert restless.model.start == "checkpoint" and restless.fakes == calm.fakes
 
 
 def test_nobody_is_on_both_sides(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +243,7 @@ class _Own(torch.nn.Module):
         ({"clip": {"frames": 1}}, "frames"),
         ({"surprise": 1}, "surprise"),
         ({"task": "frame"}, "task"),
-        ({"model": {"architecture": "cnn-bilstm-slim", "start": "checkpoint"}}, "model.start is for single faces"),
+        ({"model": {"architecture": "cnn-bilstm-slim", "start": "imagenet-lite"}}, "model.start is for single faces"),
     ],
 )
 def test_wrong_files_say_what_is_wrong(change: dict[str, Any], message: str, tmp_path: Path) -> None:

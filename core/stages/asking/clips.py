@@ -12,6 +12,7 @@ from core.detectors.clip import Curve, Seen, WindowDetector, clip_spec, load_cli
 from core.errors import WorkbenchError
 from core.faces.detect import FaceFinder, face_finder
 from core.faces.motion import motion_facts
+from core.faces.surroundings import surroundings, within
 from core.faces.windows import FPS, FaceWindow, cut_window, starts, stays, window_s
 from core.facts import Attention, LookKind, MotionFacts
 from core.fusion.spread import telling
@@ -129,8 +130,10 @@ def _window(
 ) -> FaceWindow:
     spec = clip_spec(card)
     end = begin + window_s(spec) + 2 / FPS
-    frames = reader.window(material.ref, material.info, begin, end, MAX_FPS)
-    return cut_window(frames, track, spec, card.input, finder.find)
+    height, width = material.frames[0].rgb.shape[:2]
+    region = surroundings([track], begin, end, (width, height))
+    frames = reader.window(material.ref, material.info, begin, end, region, MAX_FPS)
+    return cut_window(frames, within(track, region), spec, card.input, finder.find)
 
 
 def _finder(context: Context) -> AbstractContextManager[FaceFinder]:

@@ -63,5 +63,6 @@ def _segments(
     spare = max(0.0, last - first - LONGEST_S)
     begin = first + spare / 2
     reader = decoder(context.settings, context.still_wanted)
-    frames = reader.window(material.ref, material.info, begin, begin + min(LONGEST_S, last - first) + _EDGE, MAX_FPS)
+    end = begin + min(LONGEST_S, last - first) + _EDGE
+    frames = reader.window(material.ref, material.info, begin, end, None, MAX_FPS)
     return detector.segments(frames, track)

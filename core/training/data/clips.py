@@ -106,7 +106,7 @@ class ClipPairs(SeededPairs):
 
     def _input(self, seed: int, clip: RGB, change: npt.NDArray[np.float64]) -> RGB:
         cfg, rng = self._config, np.random.default_rng(seed)
-        small = self._maker.cut(degrade_clip(rng, clip, cfg.nuisance.strength), change)
+        small = self._maker.cut(degrade_clip(rng, clip, cfg.nuisance.strength, cfg.nuisance.timing), change)
         last = int(rng.integers(2**63))
         return np.stack([finish(np.random.default_rng(last), frame, cfg.nuisance.finish) for frame in small])
 

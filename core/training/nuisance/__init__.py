@@ -12,11 +12,13 @@ from core.training.nuisance.camera import blur, light, low_light, noise, unsharp
 from core.training.nuisance.codecs import h264, h264_clip, h265, h265_clip, jpeg, webp
 from core.training.nuisance.editing import beauty, overlay, subtitles
 from core.training.nuisance.sharing import rescale, screenshot, social
+from core.training.nuisance.timing import held, wobble
 from core.types import RGB
 
 __all__ = [
-    "beauty", "blur", "degrade", "degrade_clip", "finish", "h264", "h264_clip", "h265", "h265_clip", "jpeg", "light",
-    "low_light", "noise", "overlay", "rescale", "screenshot", "social", "subtitles", "unsharp", "webp",
+    "beauty", "blur", "degrade", "degrade_clip", "finish", "h264", "h264_clip", "h265", "h265_clip", "held", "jpeg",
+    "light", "low_light", "noise", "overlay", "rescale", "screenshot", "social", "subtitles", "unsharp", "webp",
+    "wobble",
 ]  # fmt: skip
 
 
@@ -26,15 +28,19 @@ def degrade(rng: np.random.Generator, rgb: RGB, strength: float = 1.0, video: fl
     return _compress(rng, _worn(rng, rgb, strength, rng), strength, video)
 
 
-def degrade_clip(rng: np.random.Generator, clip: RGB, strength: float = 1.0) -> RGB:
+def degrade_clip(rng: np.random.Generator, clip: RGB, strength: float = 1.0, timing: float = 0.0) -> RGB:
     """One random chain over all frames of uint8[T, H, W, 3], compressed as a video: the same steps on every frame,
-    new grain in each.
+    new grain in each. In ``timing`` of the cases each, frames are held and the light wobbles.
 
     Raises:
         ValueError: there is no frame.
     """
     if not len(clip):
         raise ValueError("a clip needs a frame")
+    if timing and rng.random() < timing:
+        clip = wobble(rng, clip, strength)
+    if timing and rng.random() < timing:
+        clip = held(rng, clip, strength)
     seed = int(rng.integers(2**63))
     frames = [
         _worn(np.random.default_rng(seed), frame, strength, np.random.default_rng((seed, t)))
