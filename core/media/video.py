@@ -8,10 +8,11 @@ frame. Only the frames that are returned are kept in memory.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
 
 import cv2
@@ -26,6 +27,7 @@ from core.media.reader import VideoReader, delivered_size
 from core.media.repair import sources
 from core.media.sampling import Span, frame_shown_at
 from core.media.strategies import OnFrame, Rate, Taken, by_scene, every, sharpest, uniform
+from core.runtime.memory import give_back
 from core.settings import Limits, Sampling
 from core.types import RGB, Frame, GreyFrame, MediaInfo, MediaRef, Region
 
@@ -35,6 +37,8 @@ _Taken = TypeVar("_Taken")
 MAX_FRAMES = 4096
 
 _MEMORY_BYTES = 1_500_000_000
+_LARGE_PX = 2_500_000  # more than 1080p
+_one_large = Lock()
 _ENOUGH = 0.5
 _ROUNDING_S = 0.002
 _HINT = "It may be cut off or damaged: copy it again, or export it as MP4 (H.264, AAC)."
@@ -204,13 +208,25 @@ def _window(
     take: Callable[[Frame], _Taken],
 ) -> list[_Taken]:
     """What ``take`` keeps of each frame; every frame is let go before the next is decoded."""
-    with closing(_clips(ref, info, limits or Limits())) as clips:
+    with _room(info), closing(_clips(ref, info, limits or Limits())) as clips:
         for clip, _ in clips:
             if not isinstance(clip, WorkbenchError):
                 shots = thinned(clip.run(span[0]), *span, max_fps, _affordable(info))
                 if taken := [take(frame) for frame in shots]:
                     return taken
     raise DamagedMediaError(f"No picture can be decoded between {span[0]:.1f} and {span[1]:.1f} s.", hint=_HINT)
+
+
+@contextmanager
+def _room(info: MediaInfo) -> Iterator[None]:
+    """Of large pictures a decoder holds some hundred megabytes, so there is one at a time, and what others left goes
+    back first."""
+    if (info.width or 0) * (info.height or 0) <= _LARGE_PX:
+        yield
+        return
+    with _one_large:
+        give_back()
+        yield
 
 
 def frame_at(path: Path, t_s: float) -> Frame:

@@ -286,14 +286,6 @@ def test_a_cut_off_animation_gives_what_is_there(samples: Samples, tmp_path: Pat
     assert 4 <= len(frames) <= 7
 
 
-def test_a_window_of_a_part_lets_the_rest_of_each_frame_go(samples: Samples):
-    ref, info = opened(samples("numbered_clip", "a.mp4"))
-    whole, parts = read_window(ref, info, 1.0, 1.4), read_window(ref, info, 1.0, 1.4, (10, 4, 60, 44))
-    for part, frame in zip(parts, whole, strict=True):
-        assert (part.t_s, part.index) == (frame.t_s, frame.index) and part.rgb.flags.owndata
-        assert np.array_equal(part.rgb, frame.rgb[4:44, 10:60])
-
-
 def test_a_grey_window_holds_the_same_part_of_each_frame(samples: Samples):
     ref, info = opened(samples("numbered_clip", "a.mp4"))
     whole = read_window(ref, info, 1.0, 1.4)

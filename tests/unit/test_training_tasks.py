@@ -152,7 +152,9 @@ def test_a_task_begins_with_the_weights_of_another_run(
 
 
 def test_held_frames_and_wobbling_light_are_asked_for_by_the_file() -> None:
-    calm, restless = (read_task(next(f for f in FILES if f.stem == f"clip-space-time-vit{end}")) for end in ("-base", ""))
+    calm, restless = (
+        read_task(next(f for f in FILES if f.stem == f"clip-space-time-vit{end}")) for end in ("-base", "")
+    )
     assert calm.nuisance.timing == 0.0 < restless.nuisance.timing
     assert restless.model.start == "checkpoint" and restless.fakes == calm.fakes
 
