@@ -23,8 +23,7 @@ from core.fusion.votes import Part, Vote
 from core.registry import Ensemble, Feature
 from core.training import metrics
 from core.training.calibrate import MIN_PER_CLASS, TooFewError
-from core.training.fusion_scores import Answered, Answers
-from core.types import Modality
+from core.training.fusion_scores import Answered, Answers, with_sound
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +89,8 @@ def make_cases(answers: Answers, members: Sequence[str]) -> list[Case]:
     fold_of = _folds([row.medium.person for row in rows], rng)
     cases = [Case(row.votes, row.medium.fake, fold_of[row.medium.person]) for row in rows]
     for fold in range(FOLDS):
-        cases += _joined([row for row in rows if fold_of[row.medium.person] == fold], fold, rng)
+        joined = with_sound([row for row in rows if fold_of[row.medium.person] == fold], rng)
+        cases += [Case(row.votes, row.medium.fake, fold) for row in joined]
     return cases + [copy for case in cases if (copy := _thinned(case, rng)) is not None]
 
 
@@ -108,29 +108,6 @@ def _balanced(rows: Sequence[Answered], rng: np.random.Generator) -> list[Answer
 def _folds(people: Sequence[str], rng: np.random.Generator) -> dict[str, int]:
     names = sorted(set(people))
     return {name: int(i) % FOLDS for name, i in zip(names, rng.permutation(len(names)), strict=True)}
-
-
-def _joined(rows: Sequence[Answered], fold: int, rng: np.random.Generator) -> list[Case]:
-    """Pictures and clips with the sound of voices: real with real; fake with real, fake with fake and real with fake
-    in turn."""
-    seen = {fake: [r for r in rows if r.medium.kind != "voice" and r.medium.fake is fake] for fake in (False, True)}
-    heard = {fake: [r for r in rows if r.medium.kind == "voice" and r.medium.fake is fake] for fake in (False, True)}
-    if not all((*seen.values(), *heard.values())):
-        return []
-
-    def join(picture: Answered, fake_sound: bool) -> Case:
-        sound = heard[fake_sound][int(rng.integers(len(heard[fake_sound])))]
-        return Case((*_visual(picture.votes), *sound.votes), picture.medium.fake or fake_sound, fold)
-
-    cases = [join(picture, False) for picture in seen[False]]
-    for number, picture in enumerate(seen[True]):
-        real = seen[False][int(rng.integers(len(seen[False])))]
-        cases.append(join(real, True) if number % 3 == 2 else join(picture, number % 3 == 1))
-    return cases
-
-
-def _visual(votes: Sequence[Vote]) -> list[Vote]:
-    return [v for v in votes if v.modality is not Modality.AUDIO]
 
 
 def _thinned(case: Case, rng: np.random.Generator) -> Case | None:

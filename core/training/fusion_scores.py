@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from core.errors import WorkbenchError
 from core.fusion.fits import Asked
 from core.fusion.votes import Vote, votes_of
@@ -16,9 +18,11 @@ from core.pipeline import analyse
 from core.registry import Ensemble
 from core.settings import build_settings
 from core.training.fusion_media import Medium
-from core.types import Analysis, Status
+from core.types import Analysis, Modality, Status
 
 log = logging.getLogger(__name__)
+
+WITH_SOUND = "with sound"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,29 @@ class Answers:
 
         facts = [[r.medium.file, r.medium.fake, [said(v) for v in r.votes]] for r in self.rows]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def with_sound(rows: Sequence[Answered], rng: np.random.Generator) -> list[Answered]:
+    """What was said about pictures and clips, and about voices, as about files with both: real with real; fake with
+    real, fake with fake and real with fake in turn. A file is fake where a part of it is, and shows who is seen."""
+    seen = {fake: [r for r in rows if r.medium.kind != "voice" and r.medium.fake is fake] for fake in (False, True)}
+    heard = {fake: [r for r in rows if r.medium.kind == "voice" and r.medium.fake is fake] for fake in (False, True)}
+    if not all((*seen.values(), *heard.values())):
+        return []
+
+    def join(picture: Answered, fake_sound: bool) -> Answered:
+        sound = heard[fake_sound][int(rng.integers(len(heard[fake_sound])))]
+        one, two = picture.medium, sound.medium
+        method = " + ".join((one.method, two.method))
+        both = Medium(f"{one.file} + {two.file}", WITH_SOUND, one.fake or two.fake, method, one.person)
+        looked = [v for v in picture.votes if v.modality is not Modality.AUDIO]
+        return Answered(both, (*looked, *sound.votes))
+
+    joined = [join(picture, False) for picture in seen[False]]
+    for number, picture in enumerate(seen[True]):
+        real = seen[False][int(rng.integers(len(seen[False])))]
+        joined.append(join(real, True) if number % 3 == 2 else join(picture, number % 3 == 1))
+    return joined
 
 
 def ask_all(preset: Ensemble, media: Sequence[Medium], folder: Path, work: Path) -> Answers:

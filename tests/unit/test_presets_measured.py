@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from core.registry import Ensemble
 from core.training import preset_commands
 from core.training.fit_fusion import fit_preset
 from core.training.fusion_media import Medium
-from core.training.fusion_scores import Answers
-from core.training.presets import Measure, _check, _group, _row, brief, measure, page, sentence, state_of
+from core.training.fusion_scores import WITH_SOUND, Answers
+from core.training.presets import Measure, _and_joined, _check, _group, _row, brief, measure, page, sentence, state_of
 from tests.unit.test_fit_fusion import answers, preset
 
 
@@ -61,6 +62,21 @@ def test_the_fit_heals_what_the_mean_spoils() -> None:
     fitted, plain = measured(made, fresh, fit), measured(made, fresh)
     assert fitted.auc is not None and plain.auc is not None and fitted.auc.value > plain.auc.value
     assert fitted.ece is not None and fitted.ece.value < 0.12
+
+
+def test_clips_and_voices_are_measured_as_if_one_file_held_both() -> None:
+    given = answers({"face": 1.0}, voice=1.0, pairs=60)
+    clips = tuple(
+        replace(r, medium=replace(r.medium, kind="clip")) if r.medium.kind == "picture" else r for r in given.rows
+    )
+    both = _and_joined(replace(given, rows=clips)).rows[len(clips) :]
+    assert {r.medium.kind for r in both} == {WITH_SOUND} and len(both) == 120
+    assert sum(r.medium.fake for r in both) == 60
+    assert {v.detector for r in both for v in r.votes} == {"face", "voice"} and all(len(r.votes) == 2 for r in both)
+    assert len({r.medium.method for r in both}) == 1, "the made-up answers name one method of each"
+    group = _group(mean_of("face", "voice"), None, WITH_SOUND, "x", replace(given, rows=both))
+    assert group is not None and group.kind == "clips with a voice"
+    assert not _and_joined(answers({"face": 1.0})).rows[320:], "without voices there is nothing to join"
 
 
 def test_reversed_polarity_shows_in_the_figures() -> None:
