@@ -205,11 +205,11 @@ def page(found: Sequence[Mapping[str, Any]]) -> str:
     lines += [
         "Every file was analysed as a user's would be; clips with a voice are put together from what was said about a",
         "clip and about a voice, one or both of them forged in the fakes. Held-out people chose the detectors but",
-        "trained none; the files of true generators were neither trained nor tuned on. Intervals are 95 %, over persons.",
-        "The best member is the one with the highest AUC among those that answered on all the files that the preset",
-        "answered on; the p-value is DeLong's, and somewhat too small where a person is seen in several files. Errors",
-        "are those of a decision at one half among the surest share of the answers. The last columns are the shares of",
-        "reals and of fakes whose P(fake) reaches the preset's line for fake, with Wilson's intervals.",
+        "trained none; the files of true generators were neither trained nor tuned on. Intervals are 95 %, over",
+        "persons. The best member is the one with the highest AUC among those that answered on all the files that the",
+        "preset answered on; the p-value is DeLong's, and somewhat too small where a person is seen in several files.",
+        "Errors are those of a decision at one half among the surest share of the answers. The last columns are the",
+        "shares of reals and of fakes whose P(fake) reaches the preset's line for fake, with Wilson's intervals.",
         "",
         *_table(COLUMNS, [_cells(one) for one in found]),
     ]
