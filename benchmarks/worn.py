@@ -1,15 +1,17 @@
-"""Are worn pictures and voices called fake: ``python -m benchmarks.worn --data DIR --write docs/measured/worn.md``.
+"""Are worn files called fake: ``python -m benchmarks.worn --data DIR --write docs/measured/worn.md``.
 
-Real pictures and sounds of the test split (README of the data root) are analysed as they are and after one nuisance at
-a time, by a preset as users meet it. The verdict counts, not only the figure: a worn file may well be uncertain.
+Real pictures, clips and sounds of the test split (README of the data root), and clips of the people of the training
+split whom detectors were chosen by, are analysed as they are and after one nuisance at a time, by a preset as users
+meet it. The verdict counts, not only the figure: a worn file may well be uncertain.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,18 +19,22 @@ import cv2
 import numpy as np
 
 from core.errors import EmptyMediaError, WorkbenchError
+from core.faces.windows import shown
 from core.media.audio import write_wav
 from core.media.decoding import Decoder, decoder
 from core.pipeline import analyse
 from core.settings import Settings, build_settings
 from core.training.audio_evaluate import CODECS
 from core.training.data.manifest import Item, read_manifest
+from core.training.fusion_media import FPS, held_out, write_clip
 from core.training.intervals import wilson
+from core.training.nuisance import held, wobble
 from core.training.nuisance.sound import SR_HZ
 from core.training.robustness import Series, all_series
 from core.types import PCM, RGB, Label
 
 _HARDEST = 2  # levels of each nuisance
+_CLIP_S, _CLIP_PX = 8.0, 720
 Read = TypeVar("Read")
 
 
@@ -88,7 +94,9 @@ def measure(
 
 
 def _real(data: Path, modality: str) -> list[Item]:
-    return [i for i in read_manifest(data, modalities=(modality,)) if i.split == "test" and not i.fake]
+    items = [i for i in read_manifest(data, modalities=(modality,)) if not i.fake]
+    few = held_out(items) if modality == "video" else []
+    return [*few, *(i for i in items if i.split == "test")]
 
 
 def seen(reader: Decoder, path: Path) -> RGB:
@@ -109,6 +117,41 @@ def _worn_pictures(rgb: RGB, seed: int) -> Iterator[tuple[str, RGB]]:
     for series in all_series().values():
         for level in series.levels[-_HARDEST:]:
             yield f"{series.name}, {_level(series, level)}", series.apply(np.random.default_rng(seed), even, level)
+
+
+def watched(reader: Decoder, path: Path) -> list[RGB]:
+    """The first eight seconds at 25 frames a second, at most 720 px high."""
+    ref = reader.identify(path)
+    info = reader.probe(ref)
+    length_s = min(_CLIP_S, (info.duration_s or _CLIP_S) - 0.1)
+    frames = reader.window(ref, info, 0.0, length_s + 0.1, None, 2 * FPS)
+    shots = shown(frames, frames[0].t_s + np.arange(0.0, length_s - frames[0].t_s, 1 / FPS))
+    zoom = min(1.0, _CLIP_PX / shots[0].rgb.shape[0])
+    return [_sized(shot.rgb, zoom) for shot in shots]
+
+
+def clips(frames: list[RGB], seed: int, folder: Path) -> Iterator[tuple[str, Path]]:
+    """A clip as it is, compressed, smaller, with frames dropped or held, and in light that wobbles."""
+    copy, rng, whole = folder / "worn.mp4", np.random.default_rng(seed), np.stack(frames)
+    fps, crf = Fraction(FPS), 18
+    worn: dict[str, tuple[Sequence[RGB], Fraction, int]] = {
+        "as it is": (frames, fps, crf),
+        "H.264, 28 CRF": (frames, fps, 28),
+        "H.264, 32 CRF": (frames, fps, 32),
+        "half the size": ([_sized(frame, 0.5) for frame in frames], fps, crf),
+        "every other frame": (frames[::2], fps / 2, crf),
+        "frames held": (list(held(rng, whole, 1.0)), fps, crf),
+        "light wobbles": (list(wobble(rng, whole, 1.0)), fps, crf),
+    }
+    for name, (shots, rate, quality) in worn.items():
+        write_clip(copy, shots, fps=rate, crf=quality)
+        yield name, copy
+
+
+def _sized(rgb: RGB, zoom: float) -> RGB:
+    """Smaller by ``zoom``, of even sides as H.264 wants them."""
+    height, width = (int(side * zoom) // 2 * 2 for side in rgb.shape[:2])
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def heard(reader: Decoder, path: Path) -> PCM:
@@ -140,10 +183,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = build_settings(preset=asked.preset, data_dir=Path(folder), cache={"enabled": False})
         stills = measure(asked.data, "image", settings, seen, pictures)
+        moving = measure(asked.data, "video", settings, watched, clips)
         voices = measure(asked.data, "audio", settings, heard, sounds)
-    text = "\n".join(
-        [_HEAD.format(preset=asked.preset), _PICTURES, *(c.row() for c in stills), _SOUNDS, *(c.row() for c in voices)]
-    )
+    lines = [_HEAD.format(preset=asked.preset)]
+    for head, counted in ((_PICTURES, stills), (_CLIPS, moving), (_SOUNDS, voices)):
+        lines += [head, *(one.row() for one in counted)]
+    text = "\n".join(lines)
     if asked.write is not None:
         asked.write.write_text(text + "\n", encoding="utf-8")
     print(text)
@@ -153,8 +198,9 @@ _HEAD = """# Worn files that are real
 
 Printed by `python -m benchmarks.worn --data DIR --write docs/measured/worn.md`; preset `{preset}`.
 
-Real files of the test split, as they are and after one nuisance at a time. "Called fake" is the share of those that
-were judged at all, with Wilson's 95 % interval; every one of them is a false alarm."""
+Real files of the test split (clips also of the training split's people whom detectors were chosen by), as they are and
+after one nuisance at a time. "Called fake" is the share of those that were judged at all, with Wilson's 95 % interval;
+every one of them is a false alarm."""
 
 _TABLE = """| nuisance | judged | called fake | uncertain | not applicable | mean P(fake) |
 |---|---|---|---|---|---|"""
@@ -163,6 +209,13 @@ _PICTURES = f"""
 ## Pictures
 
 Each nuisance at its two hardest levels.
+
+{_TABLE}"""
+
+_CLIPS = f"""
+## Clips
+
+The first eight seconds without their sound. As it is: H.264 at 18 CRF; so are all others but those of another rate.
 
 {_TABLE}"""
 

@@ -72,7 +72,7 @@ def recipe(data: Path, store: Path, part: str, configs: Path) -> Recipe:
         others = left_out()
         chosen = [i for i in items if i.split == "calib" and i.sha256 not in others]
     else:
-        chosen = _held_out(items)
+        chosen = held_out(items)
     return Recipe(
         data=data,
         store=store,
@@ -84,8 +84,9 @@ def recipe(data: Path, store: Path, part: str, configs: Path) -> Recipe:
     )
 
 
-def _held_out(items: Sequence[Item]) -> list[Item]:
-    """Pictures and clips by the split of faces, sound files by that of voices."""
+def held_out(items: Sequence[Item]) -> list[Item]:
+    """Of the training split those whom detectors were chosen by: pictures and clips by the split of faces, sound files
+    by that of voices."""
     held = {kind: _validating(SPLITS / f"{kind}.json") for kind in ("face", "voice")}
     return [i for i in items if i.split == "train" and i.sha256 in held["voice" if i.modality == "audio" else "face"]]
 
@@ -154,20 +155,21 @@ def _clips(what: Recipe, folder: Path) -> Iterator[Medium]:
         for frames, how in zip(pair, ("pristine", method), strict=True):
             name = f"clip-{number}-{how}.mp4"
             shown = frames if worn is None else degrade_clip(np.random.default_rng(worn), frames, STRENGTH)
-            _write_clip(folder / name, [_even(frame) for frame in shown])
+            write_clip(folder / name, [_even(frame) for frame in shown])
             yield Medium(name, "clip", how != "pristine", how, window.row.identity)
 
 
-def _write_clip(path: Path, frames: Sequence[RGB]) -> None:
+def write_clip(path: Path, frames: Sequence[RGB], *, fps: Fraction = Fraction(FPS), crf: int = 18) -> None:
+    """Frames uint8[H, W, 3] of even sides as H.264, without sound."""
     import av
 
     with av.open(str(path), "w") as box:
-        stream = box.add_stream("libx264", rate=FPS, options={"crf": "18", "preset": "veryfast"})
+        stream = box.add_stream("libx264", rate=fps, options={"crf": str(crf), "preset": "veryfast"})
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         for number, rgb in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            frame.pts, frame.time_base = number, 1 / fps
             box.mux(stream.encode(frame))
         box.mux(stream.encode())
 

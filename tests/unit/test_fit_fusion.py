@@ -135,4 +135,4 @@ def test_a_clip_whose_sound_validates_voices_is_held_out_for_faces_only_if_its_f
     monkeypatch.setattr(fusion_media, "SPLITS", tmp_path)
     kinds = {"p": "image", "f": "video", "v": "video", "a": "audio"}
     items = [Item(f"{sha}.x", sha, kind, False, "real", "s", sha, "train") for sha, kind in kinds.items()]
-    assert [i.sha256 for i in fusion_media._held_out(items)] == ["p", "f", "a"]
+    assert [i.sha256 for i in fusion_media.held_out(items)] == ["p", "f", "a"]
