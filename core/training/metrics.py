@@ -106,6 +106,17 @@ def ece(fake: Labels, p: Scores, bins: int = 10, *, even: bool = False) -> float
     return float(sum(abs(float(weight[which == b] @ (p - fake)[which == b])) for b in np.unique(which)))
 
 
+def ece_by_chance(p: Scores, bins: int = 10, *, rounds: int = 400, seed: int = 0) -> tuple[float, float]:
+    """The :func:`ece` that answers ``p`` of perfect calibration show on so few items: mean and 95th percentile.
+
+    Labels are drawn from ``p`` itself, ``rounds`` times. What is measured below the percentile cannot be told from
+    perfect calibration.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = [ece(rng.random(len(p)) < p, p, bins) for _ in range(rounds)]
+    return float(np.mean(drawn)), float(np.quantile(drawn, 0.95))
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """A value with its 95 % bootstrap interval over ``n`` items."""

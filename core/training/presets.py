@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ COLUMNS = (
     "n (real + fake)",
     "AUC",
     "ECE",
+    "ECE by chance",
     "best member: AUC",
     "difference, p",
     "error at 100 %",
@@ -44,6 +46,8 @@ COLUMNS = (
     "reals at the line",
     "fakes at the line",
 )
+_PRINTED = ("ECE by chance", "reals at the line", "fakes at the line")
+"""Columns that are computed from the stored answers when the page is printed."""
 KINDS = {"picture": "pictures", "clip": "clips", "voice": "voices", WITH_SOUND: "clips with a voice"}
 COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 FEWEST = 10
@@ -199,20 +203,22 @@ def state_of(preset: Ensemble, fit: FusionFit | None) -> str:
     return digest({"fit": fit.sha256 if fit else None, "members": asked})[:16]
 
 
+_ABOUT = (
+    "Every file was analysed as a user's would be; clips with a voice are put together from what was said about a clip "
+    "and about a voice, one or both of them forged in the fakes. Held-out people chose the detectors but trained none; "
+    "the files of true generators were neither trained nor tuned on. Intervals are 95 %, over persons. ECE by chance "
+    "is what answers of perfect calibration show on so few files, in the mean and in 95 of 100 draws. The best member "
+    "is the one with the highest AUC among those that answered on all the files that the preset answered on; the "
+    "p-value is DeLong's, and somewhat too small where a person is seen in several files. Errors are those of a "
+    "decision at one half among the surest share of the answers. The last columns are the shares of reals and of fakes "
+    "whose P(fake) reaches the preset's line for fake, with Wilson's intervals."
+)
+
+
 def page(found: Sequence[Mapping[str, Any]]) -> str:
     """``docs/measured/presets.md`` of what :func:`facts` gave."""
     lines = ["# Presets beside their best members", "", "Printed by `python -m core.cli presets`.", ""]
-    lines += [
-        "Every file was analysed as a user's would be; clips with a voice are put together from what was said about a",
-        "clip and about a voice, one or both of them forged in the fakes. Held-out people chose the detectors but",
-        "trained none; the files of true generators were neither trained nor tuned on. Intervals are 95 %, over",
-        "persons. The best member is the one with the highest AUC among those that answered on all the files that the",
-        "preset answered on; the p-value is DeLong's, and somewhat too small where a person is seen in several files.",
-        "Errors are those of a decision at one half among the surest share of the answers. The last columns are the",
-        "shares of reals and of fakes whose P(fake) reaches the preset's line for fake, with Wilson's intervals.",
-        "",
-        *_table(COLUMNS, [_cells(one) for one in found]),
-    ]
+    lines += [fill(_ABOUT, 118), "", *_table(COLUMNS, [_cells(one) for one in found])]
     lines += ["", *[f"- {one['sentence']}" for one in found if one["sentence"]]]
     return "\n".join(lines) + "\n"
 
@@ -220,10 +226,11 @@ def page(found: Sequence[Mapping[str, Any]]) -> str:
 def brief(found: Sequence[Mapping[str, Any]]) -> str:
     """The rows of one preset as README shows them."""
     rows = [dict(zip(COLUMNS, _cells(one), strict=True)) for one in found]
-    shown = ("files", "n (real + fake)", "AUC", "ECE", "fakes at the line", "reals at the line")
-    header = (*shown[:4], "fakes called fake", "reals called fake")
+    shown = ("files", "n (real + fake)", "AUC", "ECE", "ECE by chance", "fakes at the line", "reals at the line")
+    header = (*shown[:5], "fakes called fake", "reals called fake")
     note = (
-        "Printed by `python -m core.cli presets`; fake is what reaches the preset's line. 95 % intervals in brackets."
+        "Printed by `python -m core.cli presets`; fake is what reaches the preset's line, ECE by chance what perfect\n"
+        "calibration would show on so few files (mean, and 95 of 100 draws). 95 % intervals in brackets."
     )
     return "\n".join([*_table(header, [[row[name] for name in shown] for row in rows]), "", note])
 
@@ -233,10 +240,14 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cells(one: Mapping[str, Any]) -> list[str]:
-    """A row, ending with how many reals and fakes the preset's line for fake catches."""
-    reached = np.asarray(one["p_fake"]) >= one["line"]
-    fake = np.asarray(one["fake"], dtype=bool)
-    return [*one["row"], *(_share(reached[part]) for part in (~fake, fake))]
+    """A row by :data:`COLUMNS`."""
+    p, fake = np.asarray(one["p_fake"], dtype=np.float64), np.asarray(one["fake"], dtype=bool)
+    chance, most = metrics.ece_by_chance(p)
+    reached = p >= one["line"]
+    printed = (f"{chance:.3f}, up to {most:.3f}", _share(reached[~fake]), _share(reached[fake]))
+    stored = dict(zip((c for c in COLUMNS if c not in _PRINTED), one["row"], strict=True))
+    cells = stored | dict(zip(_PRINTED, printed, strict=True))
+    return [cells[name] for name in COLUMNS]
 
 
 def _share(hits: npt.NDArray[np.bool_]) -> str:

@@ -115,3 +115,14 @@ def test_cross_fitting_does_not_see_the_held_out_identity() -> None:
     same_fold = np.abs(p - q) < 1e-12
     assert same_fold.sum() >= 60  # the fold of the changed identity was fitted without it
     assert not same_fold[:4].any()
+
+
+def test_few_answers_of_perfect_calibration_look_off_by_chance() -> None:
+    rng = np.random.default_rng(0)
+    few, many = rng.random(118), rng.random(40_000)
+    mean, most = metrics.ece_by_chance(few)
+    assert 0.06 < mean < most < 0.15
+    assert metrics.ece_by_chance(many, rounds=20)[1] < 0.01
+    assert metrics.ece_by_chance(np.array([0.0, 1.0, 1.0])) == (0.0, 0.0)
+    off = metrics.ece(rng.random(40_000) < many**3, many)
+    assert off > 10 * metrics.ece_by_chance(many, rounds=20)[1]
