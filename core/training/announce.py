@@ -8,13 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from core.registry import AudioSpec, Card, InputSpec, WeightsSpec
 from core.settings import ROOT
 from core.training.cards import card_path, write_card
 from core.training.clip_commands import clip_spec
-from core.training.config import TrainConfig, read_config
+from core.training.config import TrainConfig, config_values, read_config
 from core.training.export import IMPLEMENTATION
 from core.training.tasks import TaskConfig, read_task
 from core.types import Modality
@@ -35,8 +33,7 @@ def announce(config_path: Path, card_file: Path | None = None) -> Card | None:
     Raises:
         ConfigError: the training file is wrong.
     """
-    known = yaml.safe_load(config_path.read_text(encoding="utf-8"))
-    path = card_file or card_path(str(known["id"]))
+    path = card_file or card_path(str(config_values(config_path)["id"]))
     if path.is_file():
         return None
     card = announced(config_path)
@@ -46,7 +43,7 @@ def announce(config_path: Path, card_file: Path | None = None) -> Card | None:
 
 def announced(config_path: Path) -> Card:
     """The card of a detector that is not trained yet, from its training file."""
-    values = yaml.safe_load(config_path.read_text(encoding="utf-8"))
+    values = config_values(config_path)
     task = values.get("task") if isinstance(values, dict) else None
     if task is None:
         return _face(read_config(config_path), config_path)

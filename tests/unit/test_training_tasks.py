@@ -20,6 +20,7 @@ from core.faces.align import template
 from core.networks.embed import FrameEmbedder
 from core.settings import CONFIGS
 from core.training import cli_api, clip_commands, clip_task, tasks
+from core.training.announce import announced
 from core.training.audio_task import prepare_audio
 from core.training.clip_task import prepare_clips
 from core.training.data import tracks
@@ -36,6 +37,7 @@ from core.training.tasks import (
     read_task,
     train_task,
 )
+from core.types import Modality
 from tests.media import speech, talking, write_clip
 
 FILES = sorted([*(CONFIGS / "training" / "clips").glob("*.yaml"), *(CONFIGS / "training" / "voices").glob("*.yaml")])
@@ -157,6 +159,13 @@ def test_held_frames_and_wobbling_light_are_asked_for_by_the_file() -> None:
     )
     assert calm.nuisance.timing == 0.0 < restless.nuisance.timing
     assert restless.model.start == "checkpoint" and restless.fakes == calm.fakes
+
+
+def test_a_file_that_extends_another_is_known_by_its_task() -> None:
+    file = next(f for f in FILES if f.stem == "clip-space-time-vit")
+    assert "task" not in yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert commands_of(file) is clip_commands
+    assert announced(file).modality is Modality.CLIP
 
 
 def test_nobody_is_on_both_sides(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
