@@ -14,6 +14,7 @@ from core.registry import Card
 from core.settings import CONFIGS
 from core.training import clip_commands, clip_evaluate
 from core.training.cards import read_card
+from core.training.config import config_values
 from core.training.data import tracks
 from core.training.data.faces import Found
 from core.training.golden import golden_logit
@@ -49,7 +50,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small training file; weights, cards and documents go to a folder of the test."""
-    values = yaml.safe_load((CONFIGS / "training" / "clips" / "clip-space-time-vit.yaml").read_text(encoding="utf-8"))
+    values = config_values(CONFIGS / "training" / "clips" / "clip-space-time-vit.yaml")
     values |= {
         "processes": 1,
         "fakes": {"flicker": 1, "shuffled": 1},
@@ -57,6 +58,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "options": {"width": 16, "space_layers": 1, "time_layers": 1, "heads": 2, "drop_frames": 0.1},
     }
     values["input"] |= {"size": 32, "via": 64}
+    values["model"] = {"architecture": "space-time-vit-slim"}
     values["data"] |= {"split_file": str(tmp_path / "split.json"), "validation_share": 0.4}
     values["optim"] |= {"epochs": 1, "pairs_per_epoch": 4, "pairs_per_batch": 2}
     path = tmp_path / "clip-space-time-vit.yaml"
