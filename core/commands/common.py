@@ -11,6 +11,8 @@ from core.errors import NotFoundError
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
+_RATES = ("false_alarms", "alpha")
+
 
 def fraction(text: str) -> float:
     """An argument in [0, 1]."""
@@ -48,12 +50,22 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 def add_rates(parser: argparse.ArgumentParser) -> None:
     """The two rates that thresholds of a preset are fitted for."""
+    before = "by default as before, else"
     parser.add_argument(
-        "--false-alarms", type=fraction, default=0.01, metavar="SHARE", help="of reals called fake, at most (0.01)"
+        "--false-alarms", type=fraction, metavar="SHARE", help=f"of reals called fake, at most ({before} 0.01)"
     )
     parser.add_argument(
-        "--alpha", type=fraction, default=0.05, metavar="SHARE", help="of pseudo-fakes called real, at most (0.05)"
+        "--alpha", type=fraction, metavar="SHARE", help=f"of pseudo-fakes called real, at most ({before} 0.05)"
     )
+
+
+def rates(args: argparse.Namespace) -> dict[str, float]:
+    """The rates of :func:`add_rates` by name: those given, else those that the preset was fitted for before."""
+    from core.registry import ensemble
+
+    known = ensemble(args.ensemble).fit
+    before = {"false_alarms": 0.01, "alpha": 0.05} if known is None else known.model_dump(include=set(_RATES))
+    return {name: before[name] if getattr(args, name) is None else getattr(args, name) for name in _RATES}
 
 
 def printable(text: str) -> str:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from core.commands.common import Commands, add_data, add_rates, media_folder
+from core.commands.common import Commands, add_data, add_rates, media_folder, rates
 from core.errors import NotFoundError
 
 _RUNS = Path("runs")
@@ -49,8 +49,7 @@ def _fuse(args: argparse.Namespace) -> int:
             data=media_folder(args),
             store=args.store,
             work=args.work,
-            false_alarms=args.false_alarms,
-            alpha=args.alpha,
+            **rates(args),
             may_call_real=args.may_call_real,
         )
         + "\n"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.commands import adding
-from core.commands.common import Commands, add_data, add_rates, media_folder
+from core.commands.common import Commands, add_data, add_rates, media_folder, rates
 from core.errors import ConfigError, NotFoundError
 
 Act = Callable[[argparse.Namespace], int]
@@ -216,8 +216,7 @@ def _thresholds(args: argparse.Namespace) -> int:
             args.ensemble,
             data=media_folder(args),
             store=args.store or _RUNS / "crops",
-            false_alarms=args.false_alarms,
-            alpha=args.alpha,
+            **rates(args),
             never_real=args.never_real,
         )
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from argparse import Namespace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 from core.cli import main
+from core.commands.common import rates
+from core.registry import ensemble
 
 
 @pytest.fixture
@@ -108,7 +111,9 @@ def test_what_is_made_of_measured_detectors(trainer: list[tuple[Any, ...]], tmp_
     assert main(["thresholds", "default", *here, "--alpha", "0.1"]) == 0
     assert main(["leave-one-out", str(config), *here, "--epochs", "2", "--methods", "swap", "mouth"]) == 0
     assert main(["sheets", str(config), *here]) == 0
-    fit = {"false_alarms": 0.01, "alpha": 0.1, "never_real": False}
+    before = ensemble("default").fit
+    assert before is not None
+    fit = {"false_alarms": before.false_alarms, "alpha": 0.1, "never_real": False}
     out, store = Path("runs/c"), Path("runs/crops")
     assert trainer == [
         ("compare", [config], "default", None),
@@ -123,6 +128,17 @@ def test_what_is_made_of_measured_detectors(trainer: list[tuple[Any, ...]], tmp_
     assert main(["compare", str(tmp_path / "none.yaml")]) == 2
     with pytest.raises(SystemExit):
         main(["thresholds", "default", *here, "--alpha", "2"])
+
+
+def test_rates_that_are_not_given_stay_as_the_preset_was_fitted_for() -> None:
+    def said(name: str, **given: float | None) -> dict[str, float]:
+        return rates(Namespace(ensemble=name, **({"false_alarms": None, "alpha": None} | given)))
+
+    assert ensemble("forensics4").fit is None
+    assert said("forensics4") == {"false_alarms": 0.01, "alpha": 0.05}
+    assert said("forensics4", alpha=0.2) == {"false_alarms": 0.01, "alpha": 0.2}
+    assert said("default", false_alarms=0.02)["false_alarms"] == 0.02
+    assert said("default")["false_alarms"] == 0.005
 
 
 def test_the_data_report_ends_with_one_where_splits_are_not_clean(
