@@ -22,6 +22,7 @@ from core.errors import EmptyMediaError, WorkbenchError
 from core.faces.windows import shown
 from core.media.audio import write_wav
 from core.media.decoding import Decoder, decoder
+from core.media.shrinking import shrunk
 from core.pipeline import analyse
 from core.settings import Settings, build_settings
 from core.training.audio_evaluate import CODECS
@@ -151,7 +152,7 @@ def clips(frames: list[RGB], seed: int, folder: Path) -> Iterator[tuple[str, Pat
 def _sized(rgb: RGB, zoom: float) -> RGB:
     """Smaller by ``zoom``, of even sides as H.264 wants them."""
     height, width = (int(side * zoom) // 2 * 2 for side in rgb.shape[:2])
-    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return shrunk(rgb, (width, height))
 
 
 def heard(reader: Decoder, path: Path) -> PCM:

@@ -158,15 +158,12 @@ def _fit_logistic(table: _Table, chosen: Flags, rising: Flags) -> dict[str, Any]
     x, fake = table.x[chosen], table.fake[chosen].astype(np.float64)
     mean = np.nan_to_num(np.nanmean(x, axis=0))
     deviation = np.maximum(np.nan_to_num(np.nanstd(x, axis=0)), 1e-6)
-    inputs, parts = _inputs(table, mean, deviation)
-    inputs, count = inputs[chosen], x.shape[1]
-    judged = parts[None, :] == np.arange(parts.max() + 1)[:, None]
-    absent = ~_present(table, len(judged))[chosen]
+    inputs, judged = _inputs(table, mean, deviation)
+    inputs, present, count = inputs[chosen], _present(table)[chosen], x.shape[1]
     ridge = np.append(np.full(count + table.there.shape[1], _DECAY), np.zeros(len(judged)))
 
     def loss(w: Floats) -> tuple[float, Floats]:
-        each = inputs @ (judged * w).T
-        z, slopes = any_fake(np.where(absent, -np.inf, each))
+        z, slopes = _by_part(inputs, judged, present, w)
         wrong = (sigmoid(z) - fake) / len(z)
         slope = (inputs.T @ (wrong[:, None] * slopes) * judged.T).sum(axis=1)
         value = np.mean(np.logaddexp(0.0, z) - fake * z) + float(ridge @ w**2) / 2
@@ -179,23 +176,28 @@ def _fit_logistic(table: _Table, chosen: Flags, rising: Flags) -> dict[str, Any]
             "deviation": deviation}  # fmt: skip
 
 
-def _inputs(table: _Table, mean: Floats, deviation: Floats) -> tuple[Floats, npt.NDArray[np.intp]]:
-    """What weights are applied to (features, presence, one constant a part), and the part int[...] of each column."""
-    count = int(table.part.max()) + 1
-    columns = [np.nan_to_num((table.x - mean) / deviation), table.there, np.ones((len(table.x), count))]
-    return np.hstack(columns), np.concatenate([table.part[table.of], table.part, np.arange(count)])
+def _inputs(table: _Table, mean: Floats, deviation: Floats) -> tuple[Floats, Flags]:
+    """What weights are applied to (features, presence, one constant a part) float64[N, W], and which of these columns
+    belong to each of the K parts: bool[K, W]."""
+    parts = np.arange(table.part.max() + 1)
+    columns = [np.nan_to_num((table.x - mean) / deviation), table.there, np.ones((len(table.x), len(parts)))]
+    return np.hstack(columns), np.concatenate([table.part[table.of], table.part, parts]) == parts[:, None]
 
 
-def _present(table: _Table, parts: int) -> Flags:
-    """Which parts of each file somebody judged: bool[N, parts]."""
-    return np.stack([table.there[:, table.part == k].any(axis=1) for k in range(parts)], axis=1)
+def _present(table: _Table) -> Flags:
+    """Which parts of each file somebody judged: bool[N, K]."""
+    parts = range(table.part.max() + 1)
+    return np.stack([table.there[:, table.part == k].any(axis=1) for k in parts], axis=1)
+
+
+def _by_part(inputs: Floats, judged: Flags, present: Flags, w: Floats) -> tuple[Floats, Floats]:
+    """As :func:`core.fusion.rules.any_fake`, for weights ``w`` of the columns of :func:`_inputs`."""
+    return any_fake(np.where(present, inputs @ (judged * w).T, -np.inf))
 
 
 def _logistic_z(table: _Table, found: dict[str, Any]) -> Floats:
-    inputs, parts = _inputs(table, found["mean"], found["deviation"])
-    judged = parts[None, :] == np.arange(parts.max() + 1)[:, None]
-    each = inputs @ (judged * found["w"]).T
-    return any_fake(np.where(_present(table, len(judged)), each, -np.inf))[0]
+    inputs, judged = _inputs(table, found["mean"], found["deviation"])
+    return _by_part(inputs, judged, _present(table), found["w"])[0]
 
 
 # --- gate ----------------------------------------------------------------------------------------------------------

@@ -71,7 +71,10 @@ def start(net: nn.Module, config: ModelConfig) -> None:
         from safetensors.torch import load_file
 
         if config.start_file is None or not Path(config.start_file).is_file():
-            raise WeightsError("model.start_file is missing.", hint="Name a safetensors file of the same network.")
+            raise WeightsError(
+                f"model.start_file is missing: {config.start_file}.",
+                hint="Train the stage that its folder is named after first (configs/training), or name another file.",
+            )
         try:
             net.load_state_dict(load_file(config.start_file), strict=True)
         except RuntimeError as exc:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from core.faces.windows import FPS
 from core.types import RGB
-
-FPS = 25.0
 
 
 def held(rng: np.random.Generator, clip: RGB, strength: float) -> RGB:
