@@ -24,13 +24,13 @@ VERDICT_TITLES: dict[Label, str] = {
     Label.FAKE: "Looks fake",
     Label.REAL: "Looks real",
     Label.UNCERTAIN: "Uncertain",
-    Label.NOT_APPLICABLE: "Nothing to judge",
+    Label.NOT_APPLICABLE: "Could not be judged",
 }
 VERDICT_SUMMARIES: dict[Label, str] = {
     Label.FAKE: "The models find clear signs of manipulation.",
     Label.REAL: "The models find no clear sign of manipulation. That is not a proof of authenticity.",
     Label.UNCERTAIN: "The models find neither enough to call it fake nor enough to call it real.",
-    Label.NOT_APPLICABLE: "There is nothing in this file that these models can judge, so there is no score.",
+    Label.NOT_APPLICABLE: "These models have no score for this file. That says nothing about whether it is genuine.",
 }
 LABEL_WORDS: dict[Label, str] = {
     Label.FAKE: "fake",

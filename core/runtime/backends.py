@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 
 from core.errors import ConfigError
-from core.runtime.engines import Forward, build, offered, relaid, versions
+from core.runtime.engines import REDUCED, Forward, build, offered, only_kept, relaid, suits, versions
 from core.runtime.machine import machine
 from core.settings import Settings
 from core.store.files import closed_folder
@@ -32,9 +32,10 @@ Numbers: TypeAlias = npt.NDArray[np.float64]
 Judge: TypeAlias = Callable[[tuple[torch.Tensor, ...]], Numbers]
 
 TOLERANCE = 0.01  # of a probability
+_STEEPEST = 0.25  # slope of the sigmoid at one half
 _ROUNDING = 1e-4
 _SLOW_S = 1.0  # a pass that takes longer is timed once
-_FORMAT = 1
+_FORMAT = 2
 
 
 @runtime_checkable
@@ -84,7 +85,8 @@ class Scored(torch.nn.Module):
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One backend tried: ``seconds`` of one pass over the example, the largest ``difference`` of what is judged, and
-    whether some number changed its side of one half."""
+    whether some number changed its side of one half. With reduced precision the difference is the largest that the
+    same shift of logits would make anywhere: what the trial's inputs saturate shows little by itself."""
 
     backend: str
     seconds: float
@@ -128,7 +130,8 @@ def forward(subject: Subject, settings: Settings, device: str) -> Forward:
             return build(known, subject.module, subject.example, subject.free, device, _export(folder, subject))
         except Exception:  # whatever an engine raises, torch still answers
             log.warning("the remembered backend %s of %s does not load", known, subject.title, exc_info=True)
-    return _tried(subject, ["torch", *(n for n in names if wanted in ("auto", n) and n != "torch")], settings, device)
+    others = [n for n in names if wanted in ("auto", n) and n != "torch" and suits(n, subject.module)]
+    return _tried(subject, ["torch", *others], settings, device)
 
 
 def remembered(settings: Settings, device: str, weights_sha256: str) -> str:
@@ -165,6 +168,7 @@ def _tried(subject: Subject, names: list[str], settings: Settings, device: str) 
     best = _best(trials, subject, settings.runtime.backend)
     _remember(_note(settings, device, subject.weights_sha256), subject, best, trials)
     relaid(subject.module, best)
+    only_kept(best, file)
     return ways[best]
 
 
@@ -183,9 +187,17 @@ def _best(trials: list[Trial], subject: Subject, wanted: str) -> str:
 def _compared(name: str, seconds: float, numbers: Numbers, reference: Numbers) -> Trial:
     if numbers.shape != reference.shape or not np.isfinite(numbers).all():
         return Trial(name, seconds, float("inf"), True)
-    difference = float(np.abs(numbers - reference).max(initial=0.0))
+    shifts = np.abs(numbers - reference)
+    if name in REDUCED:
+        shifts = np.maximum(shifts, np.abs(_logit(numbers) - _logit(reference)) * _STEEPEST)
+    difference = float(shifts.max(initial=0.0))
     crossed = (numbers >= 0.5) != (reference >= 0.5)
     return Trial(name, seconds, difference, bool((crossed & (np.abs(numbers - reference) > _ROUNDING)).any()))
+
+
+def _logit(numbers: Numbers) -> Numbers:
+    inside = np.clip(numbers, _ROUNDING**2, 1 - _ROUNDING**2)
+    return np.log(inside / (1 - inside))
 
 
 @torch.inference_mode()

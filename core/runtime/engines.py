@@ -24,6 +24,10 @@ _Array: TypeAlias = npt.NDArray[np.float32]
 _PACKAGES = ("torch", "openvino", "onnxruntime", "onnxruntime-gpu")
 _PROVIDERS = {"tensorrt": "TensorrtExecutionProvider", "cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
 _LAID_OUT = ("channels-last", "bfloat16", "float16")
+_INT8 = "openvino-int8"
+REDUCED = ("bfloat16", "float16", _INT8)
+_LARGE = 512  # rows and columns of a matrix whose products are worth rounding
+_GROUP = "128"  # values of an input that share one scale
 
 
 def offered(device: str) -> tuple[str, ...]:
@@ -34,10 +38,29 @@ def offered(device: str) -> tuple[str, ...]:
         names.append("channels-last")
         names += ["bfloat16"] if fast_bfloat16(device) else []
         names += ["float16"] if cuda else []
-        names += ["openvino"] if device == "cpu" and find_spec("openvino") else []
+        names += ["openvino", _INT8] if device == "cpu" and find_spec("openvino") else []
         names += ["onnxruntime"] if _PROVIDERS["cuda" if cuda else "cpu"] in _providers() else []
         names += ["tensorrt"] if cuda and _PROVIDERS["tensorrt"] in _providers() else []
     return tuple(names)
+
+
+def suits(backend: str, module: torch.nn.Module) -> bool:
+    """Whether ``backend`` may be faster for ``module``: 8 bits only where most weights are those of large products."""
+    if backend != _INT8:
+        return True
+    large = sum(m.weight.numel() for m in module.modules() if isinstance(m, torch.nn.Linear) and _is_large(m.weight))
+    return 2 * large > sum(p.numel() for p in module.parameters())
+
+
+def _is_large(matrix: torch.Tensor | npt.NDArray[Any]) -> bool:
+    return matrix.ndim == 2 and min(matrix.shape) >= _LARGE
+
+
+def only_kept(backend: str, file: Path) -> None:
+    """Remove the exports of ``file`` that ``backend`` does not use."""
+    for part in file.parent.glob(f"{file.name}.*"):
+        if not part.name.startswith(f"{file.name}.{backend}."):
+            part.unlink(missing_ok=True)
 
 
 @lru_cache(maxsize=1)
@@ -60,12 +83,13 @@ def build(
     Args:
         example: inputs that fit.
         free: dimensions of the inputs whose length may change.
-        file: where an export is kept, or is taken from if it is there; each engine adds its ending.
+        file: where an export is kept, or is taken from if it is there; each engine adds its name and ending.
     """
-    if backend == "openvino":
-        return _openvino(module, example, free, file.with_suffix(".xml"))
+    if backend in ("openvino", _INT8):
+        file = file.with_name(f"{file.name}.{backend}.xml")
+        return _openvino(module, example, free, file, int8=backend == _INT8)
     if backend in ("onnxruntime", "tensorrt"):
-        return _onnxruntime(module, example, free, file.with_suffix(".onnx"), device, backend)
+        return _onnxruntime(module, example, free, file.with_name(f"{file.name}.{backend}.onnx"), device, backend)
     relaid(module, backend)
     return _torch(module, backend, device)
 
@@ -88,7 +112,7 @@ def _torch(module: torch.nn.Module, backend: str, device: str) -> Forward:
     return ask
 
 
-def _openvino(module: torch.nn.Module, example: torch.Tensor, free: Sequence[int], file: Path) -> Forward:
+def _openvino(module: torch.nn.Module, example: torch.Tensor, free: Sequence[int], file: Path, int8: bool) -> Forward:
     import openvino
 
     core = openvino.Core()
@@ -97,6 +121,8 @@ def _openvino(module: torch.nn.Module, example: torch.Tensor, free: Sequence[int
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             model = openvino.convert_model(module, example_input=example, input=shape)
+        if int8:
+            _rounded(model)
         _written(file, lambda fresh: openvino.save_model(model, fresh, compress_to_fp16=False))
     compiled = core.compile_model(
         core.read_model(file),
@@ -105,6 +131,7 @@ def _openvino(module: torch.nn.Module, example: torch.Tensor, free: Sequence[int
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            **({"DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP} if int8 else {}),
         },
     )
     lock = threading.Lock()  # one request, whose buffers the next call takes
@@ -115,6 +142,22 @@ def _openvino(module: torch.nn.Module, example: torch.Tensor, free: Sequence[int
             return tuple(torch.from_numpy(np.array(answer[i])) for i in range(len(compiled.outputs)))
 
     return ask
+
+
+def _rounded(model: Any) -> None:
+    """Large matrices of an OpenVINO model to int8, each output with a scale of its own. What they are multiplied with
+    is rounded while it runs, so nothing has to be calibrated (Dettmers et al., 2022, arXiv:2208.07339, section 2)."""
+    from openvino import opset13 as ops
+
+    for node in model.get_ordered_ops():
+        matrix = node.input_value(1).get_node() if node.get_type_name() == "MatMul" else None
+        if matrix is None or matrix.get_type_name() != "Constant" or not _is_large(matrix.data):
+            continue
+        inputs = 1 if node.get_attributes()["transpose_b"] else 0
+        scale = np.maximum(np.abs(matrix.data).max(axis=inputs, keepdims=True), 1e-12) / 127
+        whole = ops.constant(np.round(matrix.data / scale).astype(np.int8))
+        product = ops.multiply(ops.convert(whole, "f32"), ops.constant(scale.astype(np.float32)))
+        node.input(1).replace_source_output(product.output(0))
 
 
 def _onnxruntime(

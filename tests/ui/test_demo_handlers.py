@@ -108,7 +108,7 @@ def test_the_verdict_says_what_its_number_is():
 
 def test_nothing_to_judge_shows_no_number():
     html = cards.verdict(analyses.landscape().verdict)
-    assert "Nothing to judge" in html
+    assert "Could not be judged" in html
     assert "um-number" not in html
 
 

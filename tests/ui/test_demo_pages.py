@@ -180,7 +180,7 @@ def test_figures_of_several_files_stand_for_every_file():
         "Looks fake": 1,
         "Looks real": 1,
         "Uncertain": 0,
-        "Nothing to judge": 1,
+        "Could not be judged": 1,
         "Not analysed": 2,
     }
     points = figures.probabilities(found).data[-1]

@@ -131,7 +131,7 @@ def test_plots_are_drawn(name: str) -> None:
 def test_what_is_not_there_has_no_section() -> None:
     titles = {section.title for section in sections(Item(analyses.landscape()))}
     assert not titles & {"Over time", "Sound and lips", "Faces and their quality", "What people said"}
-    assert "Limits" in titles and "Nothing to judge" in titles
+    assert "Limits" in titles and "Could not be judged" in titles
     assert summary([full()]).grid is not None
     for make in (to_pdf, to_html_page):
         with pytest.raises(ValueError, match="at least one"):

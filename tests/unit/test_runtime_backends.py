@@ -13,7 +13,7 @@ from torch import nn
 from core.errors import ConfigError
 from core.runtime import backends
 from core.runtime.backends import Subject, forward, remembered
-from core.runtime.engines import Forward, build, offered
+from core.runtime.engines import Forward, build, offered, suits
 from core.settings import Settings, build_settings
 
 
@@ -63,13 +63,14 @@ def test_the_choice_is_the_fastest_and_is_remembered(
     subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert remembered(settings(tmp_path), "cpu", subject.weights_sha256) == ""
-    seconds = dict.fromkeys(offered("cpu"), 1.0) | {"channels-last": 0.5}
-    real, order = backends.timed, iter(offered("cpu"))
+    suited = [name for name in offered("cpu") if suits(name, subject.module)]
+    seconds = dict.fromkeys(suited, 1.0) | {"channels-last": 0.5}
+    real, order = backends.timed, iter(suited)
     monkeypatch.setattr(backends, "timed", lambda way, x: (real(way, x)[0], seconds[next(order)]))
     forward(subject, settings(tmp_path), "cpu")
     assert remembered(settings(tmp_path), "cpu", subject.weights_sha256) == "channels-last"
     (note,) = notes(tmp_path)
-    assert {row["backend"] for row in note["tried"]} == set(offered("cpu"))
+    assert {row["backend"] for row in note["tried"]} == set(suited)
     forward(subject, settings(tmp_path), "cpu")  # no second trial: there is nobody left in ``order``
     assert remembered(settings(tmp_path), "cpu", "b" * 64) == ""
 
@@ -123,3 +124,74 @@ def test_torch_by_name_needs_no_trial(subject: Subject, tmp_path: Path) -> None:
     forward(subject, settings(tmp_path, "torch"), "cpu")
     assert not (tmp_path / "backends").exists()
     assert remembered(settings(tmp_path, "torch"), "cpu", subject.weights_sha256) == "torch"
+
+
+class Wide(nn.Module):
+    """Products of large matrices, with one value of the input far above the others, as transformers have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second, self.head = nn.Linear(512, 1024), nn.Linear(1024, 512), nn.Linear(512, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.second(self.first(x).relu()))[..., 0].mean(dim=1)
+
+
+def wide() -> Subject:
+    example = torch.randn(4, 9, 512, generator=torch.Generator().manual_seed(1))
+    example[:, :, 7] *= 30
+    return Subject(
+        title="Wide",
+        weights_sha256="c" * 64,
+        module=Wide().eval(),
+        example=example,
+        judge=lambda outputs: torch.sigmoid(outputs[0]).numpy().astype(np.float64),
+    )
+
+
+def test_eight_bits_answer_nearly_as_torch(tmp_path: Path) -> None:
+    if "openvino-int8" not in offered("cpu"):
+        pytest.skip("openvino is not installed")
+    subject = wide()
+    way = build("openvino-int8", subject.module, subject.example, (0,), "cpu", tmp_path / "export")
+    with torch.inference_mode():
+        expected = subject.module(subject.example)
+    (answer,) = way(subject.example)
+    assert not torch.equal(answer, expected)
+    np.testing.assert_allclose(answer.numpy(), expected.numpy(), atol=0.04)
+    plain = build("openvino", subject.module, subject.example, (0,), "cpu", tmp_path / "export")
+    np.testing.assert_allclose(plain(subject.example)[0].numpy(), expected.numpy(), atol=1e-5)
+    sizes = {p.name: p.stat().st_size for p in tmp_path.glob("*.bin")}
+    assert sizes["export.openvino-int8.bin"] < 0.3 * sizes["export.openvino.bin"]
+
+
+def test_eight_bits_are_for_large_products_only(subject: Subject, tmp_path: Path) -> None:
+    assert suits("openvino-int8", wide().module)
+    assert not suits("openvino-int8", subject.module)
+    assert suits("openvino", subject.module)
+    if "openvino-int8" in offered("cpu"):
+        forward(subject, settings(tmp_path, "openvino-int8"), "cpu")
+        assert notes(tmp_path)[0]["backend"] == "torch"
+
+
+def test_reduced_precision_is_judged_where_it_would_show_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logit that moves by .2 at P = .999 is a difference of .0002 there, and of .05 at one half."""
+    ways = {name: (lambda x, by=by: (torch.full((4,), 7.0 + by, dtype=torch.float64),)) for name, by in AT_THE_END}
+    monkeypatch.setattr(backends, "build", lambda name, *_: ways[name])
+    monkeypatch.setattr(backends, "offered", lambda _: tuple(ways))
+    for name, kept in (("openvino-int8", "torch"), ("openvino", "openvino")):
+        forward(wide(), settings(tmp_path / name, name), "cpu")
+        assert notes(tmp_path / name)[0]["backend"] == kept
+
+
+AT_THE_END = (("torch", 0.0), ("openvino", 0.2), ("openvino-int8", 0.2))
+
+
+def test_only_the_export_that_is_used_is_kept(tmp_path: Path) -> None:
+    if "openvino" not in offered("cpu"):
+        pytest.skip("openvino is not installed")
+    forward(wide(), settings(tmp_path), "cpu")
+    best = notes(tmp_path)[0]["backend"]
+    exports = [p.name for p in (tmp_path / "backends").iterdir() if p.suffix != ".json"]
+    assert all(f".{best}." in name for name in exports)
