@@ -19,7 +19,8 @@ models stand on the same side.</p>
 <p><b>Several people</b> are judged one by one. The most suspicious with enough frames drives the verdict, and the page
 names that person.</p>
 <p><b>Could not be judged</b> means that there is no number: mostly no face and no voice was found that these models
-could look at, or too little of one. The reasons tell which. It says nothing about whether the file is genuine.</p></section>
+could look at, or too little of one. The reasons tell which. It says nothing about whether the file is
+genuine.</p></section>
 <section class="um-card um-prose"><h2>What it cannot do</h2>
 <p>A detector knows the kinds of forgery it was trained on and will miss others. Strong compression, small or turned
 faces, filters and make-up can mislead it both ways. "Looks real" is not a proof, and "looks fake" is not one either:
