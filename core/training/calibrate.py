@@ -18,6 +18,7 @@ from core.training.config import TrainConfig
 from core.training.data.crops import Crops, build
 from core.training.data.manifest import read_manifest
 from core.training.data.testset import digest
+from core.training.intervals import error_of_mean, z_of
 from core.training.prepare import SPLITS
 from core.training.validation import ValidationSet, make_validation
 
@@ -155,7 +156,7 @@ def fit_by_quality(
 ) -> tuple[dict[str, QualityFit], npt.NDArray[np.float64]]:
     """Fits of those quality bins that have 50 items of a class and that a fit of their own describes better.
 
-    Better means: the cross-fitted log loss of the bin falls by more than the standard error of the difference.
+    Better means: the cross-fitted log loss of the bin falls, surely so by a one-sided test of 95 % over persons.
 
     Args:
         logit: float64[N] of the pictures ``known``.
@@ -175,7 +176,7 @@ def fit_by_quality(
             continue
         own = cross_fitted(x, fake, known.identity[mine])
         gain = _log_loss(fake, p[mine]) - _log_loss(fake, own)
-        if gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)):
+        if gain.mean() > z_of(0.9) * error_of_mean(gain, known.identity[mine]):
             a, b = _likeliest(x, fake)
             kept[name] = QualityFit(a=round(a, 6), b=round(b, 6), n_real=n_real, n_fake=n_fake)
             p[mine] = own
