@@ -36,7 +36,7 @@ from core.weights.files import identity
 
 log = logging.getLogger(__name__)
 
-_METHOD = 3
+_METHOD = 4
 """Raised whenever equal input is to be judged otherwise, so that no older answer is taken from the cache."""
 _version = lru_cache(version)
 _LIBRARIES = ("torch", "timm", "av", "opencv-python-headless", "c2pa-python", "silero-vad")

@@ -53,7 +53,8 @@ class AudioSpec(_CardPart):
 
 class ClipSpec(_CardPart):
     """How a detector that looks at a face over time wants to be fed: at most ``windows`` of a person, spread over the
-    time that person is seen, each of ``frames`` crops that lie ``stride`` steps of 1/25 s apart.
+    time that person is seen, each of ``frames`` crops that lie ``stride`` steps of 1/25 s apart (of one frame where a
+    clip has fewer than 25 a second).
 
     ``frame_detector`` is the id of the detector whose embeddings and logits of the crops it reads; that one's weights
     are among ``weights.more``. None where it looks at the crops themselves.

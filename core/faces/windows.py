@@ -26,6 +26,7 @@ _SEARCHED_PX = 256  # of that square's longer side at most: larger faces are fou
 _STRAY = 0.6  # of the face's side: how far from where it should be it may be found
 _GROWTH = 1.5
 _TICK_S = 1e-6
+_LONGEST_STEP_S = 2 / FPS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,14 +44,21 @@ class FaceWindow:
         return float((self.t_s[0] + self.t_s[-1]) / 2)
 
 
-def starts(track: FaceTrack, scenes: Sequence[int], spec: ClipSpec) -> list[float]:
+def step_s(fps: float | None) -> float:
+    """From one frame of a window to the next at a stride of one, in seconds: 1/25, or as long as a slower clip shows
+    each frame, for a frame seen twice looks like one that was held. At most 2/25: detectors know no longer steps."""
+    return float(np.clip(1 / fps, 1 / FPS, _LONGEST_STEP_S)) if fps else 1 / FPS
+
+
+def starts(track: FaceTrack, scenes: Sequence[int], spec: ClipSpec, step: float = 1 / FPS) -> list[float]:
     """When at most ``spec.windows`` windows begin, in seconds: evenly spread over the stretches in which the person is
     there, none reaching over a cut. Nothing where no stretch is as long as a window.
 
     Args:
         scenes: positions in the list of sampled frames at which a new scene begins.
+        step: as of :func:`step_s`.
     """
-    length = window_s(spec)
+    length = window_s(spec, step)
     spans = [(a, b - length) for a, b in stays(track, scenes) if b - a >= length - _TICK_S]
     total = sum(b - a for a, b in spans)
     if not spans:
@@ -61,9 +69,9 @@ def starts(track: FaceTrack, scenes: Sequence[int], spec: ClipSpec) -> list[floa
     return [t for i, t in enumerate(found) if i == 0 or t - found[i - 1] >= length / 2]
 
 
-def window_s(spec: ClipSpec) -> float:
+def window_s(spec: ClipSpec, step: float = 1 / FPS) -> float:
     """From the first frame of a window to the last, in seconds."""
-    return (spec.frames - 1) * spec.stride / FPS
+    return (spec.frames - 1) * spec.stride * step
 
 
 def _place(spans: Sequence[tuple[float, float]], way: float) -> float:
@@ -84,9 +92,11 @@ def stays(track: FaceTrack, scenes: Sequence[int]) -> list[tuple[float, float]]:
     return [(float(run[0]), float(run[-1])) for run in runs if len(run)]
 
 
-def cut_window(frames: Sequence[Frame], track: FaceTrack, clip: ClipSpec, spec: InputSpec, find: Find) -> FaceWindow:
-    """The crops of one window, steady as those of training: what is shown on a grid of 25 frames a second, landmarks
-    looked for at every fifth of these and on a line between.
+def cut_window(
+    frames: Sequence[Frame], track: FaceTrack, clip: ClipSpec, spec: InputSpec, find: Find, step: float = 1 / FPS
+) -> FaceWindow:
+    """The crops of one window, steady as those of training: what is shown on a grid of a frame a ``step`` (as of
+    :func:`step_s`), landmarks looked for every fifth of a second and on a line between.
 
     Args:
         frames: all frames of the medium from the window's first moment on, or the same part of each, in order of time.
@@ -97,8 +107,9 @@ def cut_window(frames: Sequence[Frame], track: FaceTrack, clip: ClipSpec, spec: 
         LookupError: the window is too short, a cut lies in it, or the face is not where it should be; the message says
             which.
     """
-    moments = frames[0].t_s + np.arange(clip.frames) * clip.stride / FPS if frames else np.zeros(0)
-    shots = shown(frames, moments)
+    steps = np.arange(clip.frames if frames else 0, dtype=np.float64)
+    moments = (frames[0].t_s if frames else 0.0) + steps * (clip.stride * step)
+    shots = shown(frames, moments, _TICK_S if step <= 1 / FPS else step / 4)
     seen = list({id(shot): shot for shot in shots}.values())
     if cuts(seen):
         raise LookupError("a scene ends within the window")
@@ -109,8 +120,8 @@ def cut_window(frames: Sequence[Frame], track: FaceTrack, clip: ClipSpec, spec: 
     return FaceWindow(steady_crops([shot.rgb for shot in shots], points, moments, spec), moments, points, fresh)
 
 
-def shown(frames: Sequence[Frame], moments: Times) -> list[Frame]:
-    """The frame that is on screen at each moment.
+def shown(frames: Sequence[Frame], moments: Times, ahead: float = _TICK_S) -> list[Frame]:
+    """The frame that is on screen at each moment, or comes within ``ahead`` seconds.
 
     Raises:
         LookupError: the frames end before the last moment.
@@ -119,7 +130,7 @@ def shown(frames: Sequence[Frame], moments: Times) -> list[Frame]:
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     if not len(times) or times[-1] + max(step, 1 / FPS) < moments[-1]:
         raise LookupError("the clip ends within the window")
-    return [frames[i] for i in np.searchsorted(times, moments + _TICK_S, side="right") - 1]
+    return [frames[i] for i in np.searchsorted(times, moments + ahead, side="right") - 1]
 
 
 def _looks(frames: Sequence[Frame], moments: Times, track: FaceTrack, find: Find) -> tuple[Times, Points]:

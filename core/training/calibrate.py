@@ -13,6 +13,7 @@ from core.detectors.base import load_detector
 from core.errors import WorkbenchError
 from core.fusion.quality import QUALITY_BINS, quality_bins
 from core.registry import Calibration, Card, QualityFit
+from core.runtime.batching import run_batched
 from core.training import metrics
 from core.training.config import TrainConfig
 from core.training.data.crops import Crops, build
@@ -23,6 +24,7 @@ from core.training.prepare import SPLITS
 from core.training.validation import ValidationSet, make_validation
 
 MIN_PER_CLASS = 50
+BATCH = 64
 LEFT_OUT = SPLITS / "calibration-left-out.json"
 
 
@@ -102,7 +104,8 @@ def calibration_set(config: TrainConfig, data: Path, store: Path) -> ValidationS
 
 def calibrate(card: Card, known: ValidationSet, weights: Path) -> Calibration:
     """Fit the card's detector on ``known``; the ECE is cross-fitted by identity."""
-    logit = load_detector(card, weights / card.weights.file, "cpu").logits(known.pixels).astype(np.float64)
+    detector = load_detector(card, weights / card.weights.file, "cpu")
+    logit = run_batched(detector.logits, known.pixels, BATCH).astype(np.float64)
     fit = fit_platt(logit, known.fake)
     by_quality, p = fit_by_quality(logit, known, cross_fitted(logit, known.fake, known.identity))
     facts = {name: one.model_dump() for name, one in by_quality.items()}

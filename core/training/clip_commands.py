@@ -8,6 +8,7 @@ import numpy as np
 
 from core.detectors.clip import load_clip_detector
 from core.registry import Card, ClipSpec, WeightsFile
+from core.runtime.batching import run_batched
 from core.settings import SHIPPED_WEIGHTS
 from core.training.calibrate import calibrate_plainly
 from core.training.cards import card_path, read_card, update_card
@@ -18,6 +19,7 @@ from core.types import Modality
 __all__ = ["calibrate", "evaluate", "export", "run"]
 
 IMPLEMENTATION = "core.detectors.clip:ClipDetector"
+_BATCH = 8
 # Options of a network that only its training knows.
 _TRAINING_ONLY = {"trunk_file", "drop_frames", "frozen"}
 
@@ -82,7 +84,7 @@ def calibrate(config_path: Path, *, data: Path, store: Path) -> Card:
     card = read_card(path)
     known = for_input(calibration_set(config, data, store), config.input)
     detector = load_clip_detector(card, SHIPPED_WEIGHTS / card.weights.file, "cpu")
-    logit = np.concatenate([detector.logits(known.pixels[i : i + 8]) for i in range(0, len(known.fake), 8)])
+    logit = run_batched(detector.logits, known.pixels, _BATCH)
     fit = calibrate_plainly(card, logit.astype(np.float64), known)
     return update_card(path, calibration=fit.model_dump(mode="json"))
 

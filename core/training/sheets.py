@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from core.detectors.base import load_detector
 from core.fusion.calibration import calibrated
+from core.runtime.batching import run_batched
 from core.settings import SHIPPED_WEIGHTS
+from core.training.calibrate import BATCH
 from core.training.cards import card_path, read_card
 from core.training.config import TrainConfig
 from core.training.heldout import held_out, thinned
@@ -49,7 +51,7 @@ def write_sheets(config: TrainConfig, data: Path, store: Path, out: Path, count:
     card = read_card(card_path(config.id))
     known = make_validation(thinned(held_out(config, data, store), PICTURES), config)
     detector = load_detector(card, SHIPPED_WEIGHTS / card.weights.file, "cpu")
-    p = calibrated(detector.logits(known.pixels), card.calibration, known.pixels)
+    p = calibrated(run_batched(detector.logits, known.pixels, BATCH), card.calibration, known.pixels)
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for name, chosen in zip(("false-alarms", "misses"), worst(known, p, count), strict=True):

@@ -18,8 +18,9 @@ from core.detectors.base import load_detector
 from core.errors import ConfigError, NotFoundError
 from core.fusion.calibration import calibrated
 from core.registry import Card, Ensemble, ThresholdFit
+from core.runtime.batching import run_batched
 from core.settings import CONFIGS, SHIPPED_WEIGHTS
-from core.training.calibrate import MIN_PER_CLASS, TooFewError, calibration_crops
+from core.training.calibrate import BATCH, MIN_PER_CLASS, TooFewError, calibration_crops
 from core.training.cards import card_path, read_card
 from core.training.config import TrainConfig, read_config
 from core.training.data.testset import digest
@@ -134,7 +135,7 @@ def answers(cards: Sequence[Card], sets: Mapping[str, ValidationSet], weights: P
     for card in cards:
         pixels = sets[card.id].pixels
         detector = load_detector(card, weights / card.weights.file, "cpu")
-        logits = np.concatenate([detector.logits(pixels[i : i + 64]) for i in range(0, len(pixels), 64)])
+        logits = run_batched(detector.logits, pixels, BATCH)
         made[card.id] = calibrated(logits, card.calibration, pixels).tolist()
     return made
 

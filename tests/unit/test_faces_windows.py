@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.faces.align import template
-from core.faces.windows import cut_window, expected, shown, starts, stays, window_s
+from core.faces.windows import cut_window, expected, shown, starts, stays, step_s, window_s
 from core.registry import ClipSpec, InputSpec
 from core.types import RGB, Face, FaceQuality, FaceTrack, Frame
 from tests.media import talking
@@ -66,6 +66,28 @@ def test_what_is_on_screen_is_shown_whatever_the_rate(fps: float) -> None:
     frames = [Frame(i, 5.0 + i / fps, np.full((2, 2, 3), i, np.uint8)) for i in range(int(2 * fps))]
     moments = 5.0 + np.arange(10) / 25
     assert [f.index for f in shown(frames, moments)] == [int((t - 5.0) * fps + 1e-6) for t in moments]
+
+
+@pytest.mark.parametrize(
+    ("fps", "step"),
+    [(None, 0.04), (60.0, 0.04), (29.97, 0.04), (25.0, 0.04), (20.0, 0.05), (12.5, 0.08), (10.0, 0.08), (1.0, 0.08)],
+)
+def test_a_step_is_a_frame_of_a_slow_clip(fps: float | None, step: float) -> None:
+    assert step_s(fps) == pytest.approx(step)
+    assert window_s(SPEC, step_s(fps)) == pytest.approx(7 * 2 * step)
+
+
+@pytest.mark.parametrize("fps", [12.5, 15.0, 50 / 3, 20.0, 24000 / 1001])
+def test_no_frame_of_a_slow_clip_is_taken_twice(fps: float) -> None:
+    """Also where the container tells times in whole milliseconds."""
+    frames = [replace(f, t_s=round(f.t_s, 3)) for f in _frames(48, fps)]
+    track = _track([i * 0.2 for i in range(20)])
+    one = ClipSpec(frames=16, stride=1)
+    window = cut_window(frames, track, one, INPUT, _never, step_s(fps))
+    assert window.fresh.all()
+    assert np.allclose(np.diff(window.t_s), 1 / fps)
+    held = cut_window(frames, track, one, INPUT, _never)
+    assert not held.fresh.all(), "on a grid of 1/25 s some frame is shown twice"
 
 
 def test_known_landmarks_are_used_and_crops_are_steady() -> None:

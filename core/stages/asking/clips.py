@@ -13,7 +13,7 @@ from core.errors import WorkbenchError
 from core.faces.detect import FaceFinder, face_finder
 from core.faces.motion import motion_facts
 from core.faces.surroundings import surroundings, within
-from core.faces.windows import FPS, FaceWindow, cut_window, starts, stays, window_s
+from core.faces.windows import FaceWindow, cut_window, starts, stays, step_s, window_s
 from core.facts import Attention, LookKind, MotionFacts
 from core.fusion.spread import telling
 from core.media.decoding import Decoder, decoder
@@ -106,12 +106,12 @@ def seen_windows(
 
 
 def _cut(card: Card, track: FaceTrack, material: Material, context: Context) -> tuple[tuple[FaceWindow, ...], str]:
-    spec = clip_spec(card)
+    spec, step = clip_spec(card), step_s(material.info.fps)
     scenes = cuts(material.frames)
-    begins = starts(track, scenes, spec)
+    begins = starts(track, scenes, spec, step)
     if not begins:
         longest = max((end - start for start, end in stays(track, scenes)), default=0.0)
-        reason = f"the person is seen for {longest:.1f} s without a cut; {window_s(spec):.1f} s are needed"
+        reason = f"the person is seen for {longest:.1f} s without a cut; {window_s(spec, step):.1f} s are needed"
         return (), reason
     reader = decoder(context.settings, context.still_wanted)
     windows, reason = [], ""
@@ -128,12 +128,12 @@ def _cut(card: Card, track: FaceTrack, material: Material, context: Context) -> 
 def _window(
     begin: float, card: Card, track: FaceTrack, material: Material, reader: Decoder, finder: FaceFinder
 ) -> FaceWindow:
-    spec = clip_spec(card)
-    end = begin + window_s(spec) + 2 / FPS
+    spec, step = clip_spec(card), step_s(material.info.fps)
+    end = begin + window_s(spec, step) + 2 * step
     height, width = material.frames[0].rgb.shape[:2]
     region = surroundings([track], begin, end, (width, height))
     frames = reader.window(material.ref, material.info, begin, end, region, MAX_FPS)
-    return cut_window(frames, within(track, region), spec, card.input, finder.find)
+    return cut_window(frames, within(track, region), spec, card.input, finder.find, step)
 
 
 def _finder(context: Context) -> AbstractContextManager[FaceFinder]:
