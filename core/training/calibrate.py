@@ -19,11 +19,12 @@ from core.training.config import TrainConfig
 from core.training.data.crops import Crops, build
 from core.training.data.manifest import read_manifest
 from core.training.data.testset import digest
-from core.training.intervals import error_of_mean, z_of
 from core.training.prepare import SPLITS
 from core.training.validation import ValidationSet, make_validation
 
 MIN_PER_CLASS = 50
+PRIOR = 2.0
+"""What a fit of one quality bin pays for leaving the common one, in nats: for b by 1, or for a by its whole."""
 BATCH = 64
 LEFT_OUT = SPLITS / "calibration-left-out.json"
 
@@ -51,36 +52,63 @@ def fit_platt(logit: npt.NDArray[np.float64], fake: npt.NDArray[np.bool_]) -> tu
     return _likeliest(logit, fake)
 
 
-def _likeliest(logit: npt.NDArray[np.float64], fake: npt.NDArray[np.bool_]) -> tuple[float, float]:
+def _likeliest(
+    logit: npt.NDArray[np.float64], fake: npt.NDArray[np.bool_], toward: tuple[float, float] | None = None
+) -> tuple[float, float]:
+    """(a, b), drawn ``toward`` others by a normal prior, :data:`PRIOR`."""
     from scipy.optimize import minimize
 
     n_fake, n_real = int(fake.sum()), int((~fake).sum())
     target = np.where(fake, (n_fake + 1.0) / (n_fake + 2.0), 1.0 / (n_real + 2.0))
     weight = metrics.even_weights(fake)
+    middle = np.array(toward or (1.0, 0.0))
+    pull = np.array([middle[0] ** -2, 1.0]) * (PRIOR / len(fake) if toward else 0.0)
 
     def loss(ab: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         z = ab[0] * logit + ab[1]
-        value = weight @ (np.logaddexp(0.0, z) - target * z)
+        value = weight @ (np.logaddexp(0.0, z) - target * z) + pull @ (ab - middle) ** 2
         slope = weight * (0.5 * (1.0 + np.tanh(0.5 * z)) - target)
-        return float(value), np.array([slope @ logit, slope.sum()])
+        return float(value), np.array([slope @ logit, slope.sum()]) + 2.0 * pull * (ab - middle)
 
-    best = minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS")
+    best = minimize(loss, middle, jac=True, method="BFGS")
     return float(best.x[0]), float(best.x[1])
 
 
 def cross_fitted(
-    logit: npt.NDArray[np.float64], fake: npt.NDArray[np.bool_], groups: npt.NDArray[np.str_], folds: int = 5
+    logit: npt.NDArray[np.float64],
+    fake: npt.NDArray[np.bool_],
+    groups: npt.NDArray[np.str_],
+    folds: int = 5,
+    bins: npt.NDArray[np.str_] | None = None,
 ) -> npt.NDArray[np.float64]:
-    """P(fake) of each item from a fit that did not see its identity, so that the error told is not the fit's own."""
+    """P(fake) of each item from a fit that did not see its identity, so that the error told is not the fit's own; by
+    the fits of ``bins`` str[N] where these are given."""
     people = np.unique(groups)
     fold_of = dict(zip(people, np.random.default_rng(0).permutation(len(people)) % folds, strict=True))
     fold = np.array([fold_of[g] for g in groups])
+    bins = np.full(len(logit), "") if bins is None else bins
     p = np.empty(len(logit))
     for k in range(folds):
         held = fold == k
-        a, b = _likeliest(logit[~held], fake[~held])
-        p[held] = 0.5 * (1.0 + np.tanh(0.5 * (a * logit[held] + b)))
+        a, b = (np.full(len(logit), value) for value in _likeliest(logit[~held], fake[~held]))
+        for name, own in fits_by_bin(logit[~held], fake[~held], bins[~held]).items():
+            a[bins == name], b[bins == name] = own
+        p[held] = 0.5 * (1.0 + np.tanh(0.5 * (a[held] * logit[held] + b[held])))
     return p
+
+
+def fits_by_bin(
+    logit: npt.NDArray[np.float64], fake: npt.NDArray[np.bool_], bins: npt.NDArray[np.str_]
+) -> dict[str, tuple[float, float]]:
+    """(a, b) of each quality bin with 50 items of a class, drawn toward the common fit: the fewer items, the nearer
+    (partial pooling; Gelman and Hill, 2006, chapter 12)."""
+    common = _likeliest(logit, fake)
+    found: dict[str, tuple[float, float]] = {}
+    for name in QUALITY_BINS:
+        mine = bins == name
+        if min((fake & mine).sum(), (~fake & mine).sum()) >= MIN_PER_CLASS:
+            found[name] = _likeliest(logit[mine], fake[mine], common)
+    return found
 
 
 def left_out() -> set[str]:
@@ -107,7 +135,17 @@ def calibrate(card: Card, known: ValidationSet, weights: Path) -> Calibration:
     detector = load_detector(card, weights / card.weights.file, "cpu")
     logit = run_batched(detector.logits, known.pixels, BATCH).astype(np.float64)
     fit = fit_platt(logit, known.fake)
-    by_quality, p = fit_by_quality(logit, known, cross_fitted(logit, known.fake, known.identity))
+    bins = quality_bins(known.pixels)
+    by_quality = {
+        name: QualityFit(
+            a=round(a, 6),
+            b=round(b, 6),
+            n_real=int((~known.fake & (bins == name)).sum()),
+            n_fake=int((known.fake & (bins == name)).sum()),
+        )
+        for name, (a, b) in fits_by_bin(logit, known.fake, bins).items()
+    }
+    p = cross_fitted(logit, known.fake, known.identity, bins=bins)
     facts = {name: one.model_dump() for name, one in by_quality.items()}
     made = fitted(card, logit, known, fit, p, more={"by": facts})
     return made.model_copy(update={"by_quality": by_quality or None})
@@ -152,40 +190,3 @@ def fitted(
         ece=round(metrics.ece(known.fake, p, even=True), 4),
         fit_sha256=digest(hashed),
     )
-
-
-def fit_by_quality(
-    logit: npt.NDArray[np.float64], known: ValidationSet, p: npt.NDArray[np.float64]
-) -> tuple[dict[str, QualityFit], npt.NDArray[np.float64]]:
-    """Fits of those quality bins that have 50 items of a class and that a fit of their own describes better.
-
-    Better means: the cross-fitted log loss of the bin falls, surely so by a one-sided test of 95 % over persons.
-
-    Args:
-        logit: float64[N] of the pictures ``known``.
-        p: float64[N], cross-fitted P(fake) of the common fit.
-
-    Returns:
-        Fits by bin, and ``p`` with the bins' own cross-fitted values in place.
-    """
-    kept: dict[str, QualityFit] = {}
-    p = p.copy()
-    bins = quality_bins(known.pixels)
-    for name in QUALITY_BINS:
-        mine = bins == name
-        x, fake = logit[mine], known.fake[mine]
-        n_fake, n_real = int(fake.sum()), int((~fake).sum())
-        if min(n_fake, n_real) < MIN_PER_CLASS:
-            continue
-        own = cross_fitted(x, fake, known.identity[mine])
-        gain = _log_loss(fake, p[mine]) - _log_loss(fake, own)
-        if gain.mean() > z_of(0.9) * error_of_mean(gain, known.identity[mine]):
-            a, b = _likeliest(x, fake)
-            kept[name] = QualityFit(a=round(a, 6), b=round(b, 6), n_real=n_real, n_fake=n_fake)
-            p[mine] = own
-    return kept, p
-
-
-def _log_loss(fake: npt.NDArray[np.bool_], p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    right = np.where(fake, p, 1.0 - p)
-    return np.asarray(-np.log(np.clip(right, 1e-9, 1.0)), dtype=np.float64)

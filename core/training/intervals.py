@@ -1,12 +1,9 @@
-"""Intervals for rates and means."""
+"""Intervals for rates."""
 
 from __future__ import annotations
 
 import math
 from statistics import NormalDist
-
-import numpy as np
-import numpy.typing as npt
 
 
 def z_of(level: float) -> float:
@@ -31,11 +28,3 @@ def wilson(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
     # At the ends the formula is exact; only rounding would leave a trace.
     low = 0.0 if hits == 0 else max(0.0, centre - half)
     return low, 1.0 if hits == n else min(1.0, centre + half)
-
-
-def error_of_mean(values: npt.NDArray[np.float64], groups: npt.NDArray[np.str_]) -> float:
-    """Standard error of the mean of ``values`` float64[N] where those of one group (str[N]) hang together (Liang and
-    Zeger, 1986)."""
-    _, group = np.unique(groups, return_inverse=True)
-    sums = np.bincount(group, values - values.mean())
-    return float(np.sqrt(np.sum(sums**2)) / len(values))

@@ -9,7 +9,7 @@ import pytest
 
 from core.training import metrics
 from core.training.delong import auc_covariance, compare, estimate, midranks
-from core.training.intervals import error_of_mean, wilson, z_of
+from core.training.intervals import wilson, z_of
 from core.training.selective import certainty, error_coverage
 
 
@@ -187,11 +187,3 @@ def test_threshold_decides_what_is_an_error() -> None:
     assert error_coverage(fake, p, 0.58).error[-1] == 0.0
     with pytest.raises(ValueError, match="no scores"):
         error_coverage(np.zeros(0, bool), np.zeros(0))
-
-
-def test_the_error_of_a_mean_counts_groups_not_items() -> None:
-    values = np.random.default_rng(0).normal(0, 1, 400)
-    alone = error_of_mean(values, np.arange(400).astype(str))
-    assert alone == pytest.approx(values.std() / 20)
-    thrice = error_of_mean(np.tile(values, 3), np.tile(np.arange(400).astype(str), 3))
-    assert thrice == pytest.approx(alone), "saying it three times makes nothing surer"

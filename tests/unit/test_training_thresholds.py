@@ -207,18 +207,25 @@ def test_quality_bins_have_their_own_scaling() -> None:
     np.testing.assert_allclose(calibrated(logits + 2, fit), sigmoid(np.full(8, 3.0)))
 
 
-@pytest.mark.parametrize(("shift", "kept"), [(3.0, {"blurred", "sharp"}), (0.0, set())])
-def test_a_bin_gets_its_own_fit_where_that_is_better(shift: float, kept: set[str]) -> None:
+@pytest.mark.parametrize("shift", [1.5, 0.0])
+def test_a_bin_has_a_fit_of_its_own_drawn_toward_the_common_one(shift: float, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = known(480, blur=True)
     rng = np.random.default_rng(5)
     side = np.where(np.arange(480) < 240, shift, -shift)
     logit = rng.normal(0, 1, 480) + 2.0 * pictures.fake + side
-    p = calibrate.cross_fitted(logit, pictures.fake, pictures.identity)
-    found, better = calibrate.fit_by_quality(logit, pictures, p)
-    assert set(found) == kept
-    assert np.array_equal(better, p) is (not kept)
-    few = ValidationSet(*(getattr(pictures, k)[:80] for k in ("pixels", "fake", "method", "source", "identity")))
-    assert calibrate.fit_by_quality(logit[:80], few, p[:80])[0] == {}, "40 of a class are too few"
+    bins = quality_bins(pictures.pixels)
+    common = np.array(calibrate.fit_platt(logit, pictures.fake))
+    found = calibrate.fits_by_bin(logit, pictures.fake, bins)
+    assert set(found) == {"blurred", "sharp"}
+    far = {name: np.abs(np.array(fit) - common).max() for name, fit in found.items()}
+    assert min(far.values()) > 0.5 if shift else max(far.values()) < 0.4
+    alone, own = (calibrate.cross_fitted(logit, pictures.fake, pictures.identity, bins=which) for which in (None, bins))
+    loss = [-np.log(np.where(pictures.fake, p, 1 - p)).mean() for p in (alone, own)]
+    assert loss[1] < 0.9 * loss[0] if shift else loss[1] < 1.02 * loss[0]
+    monkeypatch.setattr(calibrate, "PRIOR", 1e6)
+    pooled = calibrate.fits_by_bin(logit, pictures.fake, bins)
+    assert np.allclose([*pooled.values()], common, atol=0.05), "a prior of a million items leaves nothing of its own"
+    assert calibrate.fits_by_bin(logit[:80], pictures.fake[:80], bins[:80]) == {}, "40 of a class are too few"
 
 
 def test_input_specs_can_be_compared() -> None:
