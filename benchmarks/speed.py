@@ -34,8 +34,8 @@ at first use, by a trial of some seconds, and kept in `data_dir/backends`; delet
 searched in every fourth sampled frame; between these they are sought where they must be, by the same networks (setting
 `faces.search_every`). Only frames that are looked at are decoded. Mouths are followed beside the work of the detectors.
 
-A large transformer (`effort-clip`) is bound by multiplications. OpenVINO, where it is installed, also tries its large
-matrices in 8 bits (`openvino-int8`): each output of a matrix and every 128 values of an input have a scale of their own.
+A large transformer (`effort-clip`) is bound by multiplications. OpenVINO, where it is installed, also runs its large
+matrices in 8 bits (`openvino-int8`): each output of a matrix and every 128 values of an input have their own scale.
 Reduced precision of any kind is used only where no logit of the trial moves by more than .04, which is a P(fake) of .01
 at most wherever it stands. That is found on your machine for the file that you have: the first table was measured with
 random values, and a file that fails is run in full precision, hardly faster than the naive way.
