@@ -271,7 +271,7 @@ _RECIPES: tuple[tuple[str, str, str, MediaKind, tuple[int, int, int] | None, Cal
     (
         "hills.jpg",
         "Landscape",
-        "No face, no voice: the answer should be that there is nothing to judge.",
+        "No face, no voice: the answer should be that it could not be judged.",
         MediaKind.IMAGE,
         None,
         _write_landscape,
