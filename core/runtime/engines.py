@@ -198,7 +198,7 @@ def _exported(module: torch.nn.Module, example: torch.Tensor, free: Sequence[int
 def _written(file: Path, write: Callable[[Path], Any]) -> None:
     """A file, with those that belong to it, that is there whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = file.with_name(f"{file.stem}-{os.getpid()}-{threading.get_ident()}{file.suffix}")
+    fresh = file.with_name(f"{os.getpid()}-{threading.get_ident()}-{file.name}")
     try:
         write(fresh)
         for part in fresh.parent.glob(f"{fresh.stem}.*"):

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from core.errors import ConfigError
-from core.runtime import backends
+from core.runtime import backends, engines
 from core.runtime.backends import Subject, forward, remembered
 from core.runtime.engines import Forward, build, offered, suits
 from core.settings import Settings, build_settings
@@ -195,3 +195,17 @@ def test_only_the_export_that_is_used_is_kept(tmp_path: Path) -> None:
     best = notes(tmp_path)[0]["backend"]
     exports = [p.name for p in (tmp_path / "backends").iterdir() if p.suffix != ".json"]
     assert all(f".{best}." in name for name in exports)
+
+
+def test_what_another_process_is_writing_is_left_alone(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def write(fresh: Path) -> None:
+        fresh.write_text("half")
+        engines.only_kept("torch", tmp_path / "export")
+        seen.extend(p.name for p in tmp_path.iterdir())
+
+    engines._written(tmp_path / "export.openvino.xml", write)
+    assert len(seen) == 1 and [p.name for p in tmp_path.iterdir()] == ["export.openvino.xml"]
+    engines.only_kept("torch", tmp_path / "export")
+    assert not list(tmp_path.iterdir())
