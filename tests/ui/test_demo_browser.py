@@ -65,6 +65,8 @@ def _move_line(page) -> None:
         return  # nothing was judged: there is nothing to read anew
     number = page.locator(".um-number b").inner_text()
     page.locator("#um-lines button").first.click()
+    page.locator("#um-fake input[type=number]").wait_for()
+    page.wait_for_timeout(1000)  # what is typed while the sliders are being built is taken back, faster than any hand
     for line, word in (("100", "!="), ("0", "==")):
         page.locator("#um-fake input[type=number]").fill(line)
         page.locator("#um-fake input[type=number]").press("Enter")
