@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core import wording
-from core.registry import Card
+from core.registry import Card, Metric
 from core.settings import Settings
+from core.types import Modality
 from core.weights.files import Found, Presence
 from core.weights.manage import Entry, addresses, place
 
@@ -48,6 +49,33 @@ def command(entry: Entry) -> str:
 
 def licence(card: Card) -> str:
     return card.weights.licence + (" (not for commercial use)" if card.weights.non_commercial else "")
+
+
+def facts(card: Card) -> list[tuple[str, str]]:
+    """What a detector looks at, what it is made of and what it learned from, as names and values."""
+    faces = card.modality is not Modality.AUDIO and card.input.crop != "whole"
+    return [
+        ("Looks at", wording.MODALITY_WORDS[card.modality]),
+        *([("Smallest face", f"{card.limits.min_face_px:.0f} px")] if faces else []),
+        ("Scores are", f"calibrated ({card.calibration.name})" if card.calibration else "raw, not calibrated"),
+        ("Network", card.architecture),
+        ("Trained on", card.weights.trained_on),
+        ("Licence", licence(card)),
+        *((f"Reported {name}", value) for name, value in card.reported.items()),
+    ]
+
+
+def main_figures(card: Card) -> list[Metric]:
+    """How well a detector tells all fakes of a data set from its reals: one figure a data set, in the card's order."""
+    return [metric for metric in card.measured if metric.name == "AUC"]
+
+
+def measured_by_data(card: Card) -> dict[str, list[Metric]]:
+    """All measured figures under the name of what they were measured on, in the card's order."""
+    groups: dict[str, list[Metric]] = {}
+    for metric in card.measured:
+        groups.setdefault(metric.dataset, []).append(metric)
+    return groups
 
 
 def file_rows(entry: Entry, settings: Settings) -> list[tuple[str, str]]:

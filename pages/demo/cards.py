@@ -15,7 +15,6 @@ from core.errors import WorkbenchError
 from core.faces import words as face_words
 from core.facts import Provenance
 from core.provenance import words
-from core.registry import Card
 from core.sync import words as sync_words
 from core.types import RGB, Analysis, Label, PersonResult, Progress, Stage, Verdict
 
@@ -245,39 +244,6 @@ def frame(rgb: RGB, caption: str, alt: str) -> str:
     return (
         f'<figure class="um-frame"><img alt="{escape(alt, quote=True)}" src="{data_url(rgb, 1280)}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
-
-
-def detector(card: Card, state: str = "") -> str:
-    """What a detector is, what it was trained on, and how well it was measured to do. ``state`` is a further part, as
-    HTML, about its weights on this machine."""
-    rows = (
-        ("Looks at", wording.MODALITY_WORDS[card.modality]),
-        ("Network", card.architecture),
-        ("Smallest face", f"{card.limits.min_face_px:.0f} px"),
-        ("Scores are", f"calibrated ({card.calibration.name})" if card.calibration else "raw, not calibrated"),
-        ("Weights", f"{card.weights.file}, {wording.size(card.weights.size_bytes)}"),
-    )
-    facts = "".join(f"<tr><th scope=row>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows)
-    return (
-        f"<article class=um-card><h2>{escape(card.title)}</h2><p>{escape(card.summary)}</p>{state}"
-        f'<table class="um-table um-card-facts"><tbody>{facts}</tbody></table>{_measured(card)}'
-        f"<details><summary>Training data and licences</summary><p>{escape(card.weights.trained_on)}</p>"
-        f"<p>Licence of the weights: {escape(card.weights.licence)}</p></details></article>"
-    )
-
-
-def _measured(card: Card) -> str:
-    if not card.measured:
-        return '<p class="um-faint">No measured figures yet.</p>'
-    rows = "".join(
-        f"<tr><th scope=row>{escape(m.name)}</th><td>{m.value:.3f}</td><td>{m.low:.3f} to {m.high:.3f}</td>"
-        f"<td>{m.n:,}</td><td>{escape(m.dataset)}</td></tr>"
-        for m in card.measured
-    )
-    return (
-        '<table class="um-table um-figures"><caption>Measured</caption><thead><tr><th>Measure</th><th>Value</th>'
-        f"<th>95% interval</th><th>n</th><th>Data</th></tr></thead><tbody>{rows}</tbody></table>"
     )
 
 

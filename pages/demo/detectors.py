@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 
 import gradio as gr
 
+from core.registry import Card, Metric
 from core.settings import Settings
 from core.weights import words
 from core.weights.files import Presence
@@ -33,23 +35,61 @@ def listing(settings: Settings) -> str:
 
 
 def article(entry: Entry, settings: Settings) -> str:
-    """One detector: its state, its files, how to get them, and its card."""
-    if entry.card is None or entry.error is not None:
+    """One detector: whether it can run, how well it was measured to do and, folded, the rest of its card."""
+    card = entry.card
+    if card is None or entry.error is not None:
         return cards.failure(entry.error, f"The card of {entry.id} cannot be read") if entry.error else ""
-    return cards.detector(entry.card, state(entry, settings))
-
-
-def state(entry: Entry, settings: Settings) -> str:
-    """What is there of a detector's weights and what to type for the rest."""
-    rows = "".join(
-        f"<tr><th scope=row>{escape(name)}</th><td>{escape(value)}</td></tr>"
-        for name, value in words.file_rows(entry, settings)
+    about = _facts([*words.facts(card), *words.file_rows(entry, settings)])
+    return (
+        f"<article class=um-card><h2>{escape(card.title)}</h2><p>{escape(card.summary)}</p>{_state(entry)}"
+        f"{_scores(card)}{_folded('Network, files, training data and licence', about)}</article>"
     )
+
+
+def _state(entry: Entry) -> str:
     command = words.command(entry)
     get = f'<p class="um-get">To get them: <code>{escape(command)}</code></p>' if command else ""
     tone = _TONES.get(entry.presence, "info")
     return (
         f'<p class="um-note um-{tone}"><b>{escape(entry.presence.value.capitalize())}.</b> '
         f"{escape(words.STATE_SUMMARIES[entry.presence])}</p>{get}"
-        f'<table class="um-table um-card-facts um-files"><tbody>{rows}</tbody></table>'
     )
+
+
+def _facts(rows: Iterable[tuple[str, str]]) -> str:
+    cells = "".join(f"<tr><th scope=row>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+    return f'<table class="um-table um-card-facts"><tbody>{cells}</tbody></table>'
+
+
+def _scores(card: Card) -> str:
+    if not card.measured:
+        return '<p class="um-faint">No measured figures yet.</p>'
+    groups = words.measured_by_data(card)
+    everything = "".join(_group(name, metrics) for name, metrics in groups.items())
+    table = f'<table class="um-table um-figures">{_HEAD}{everything}</table>'
+    main = words.main_figures(card)
+    leading = f'<table class="um-table um-figures">{_HEAD}{"".join(map(_of_all, main))}</table>' if main else ""
+    return leading + _folded(f"All {len(card.measured)} measured figures", table)
+
+
+_HEAD = "<thead><tr><th>Measured</th><th>Value</th><th>95% interval</th><th>n</th></tr></thead>"
+
+
+def _of_all(metric: Metric) -> str:
+    return f"<tbody>{_row(f'{metric.name}, {metric.dataset}', metric)}</tbody>"
+
+
+def _group(name: str, metrics: Iterable[Metric]) -> str:
+    rows = "".join(_row(metric.name, metric) for metric in metrics)
+    return f"<tbody><tr><th colspan=4 scope=rowgroup>{escape(name.capitalize())}</th></tr>{rows}</tbody>"
+
+
+def _row(name: str, metric: Metric) -> str:
+    return (
+        f"<tr><th scope=row>{escape(name)}</th><td>{metric.value:.3f}</td>"
+        f"<td>{metric.low:.3f} to {metric.high:.3f}</td><td>{metric.n:,}</td></tr>"
+    )
+
+
+def _folded(title: str, inner: str) -> str:
+    return f"<details><summary>{escape(title)}</summary>{inner}</details>"

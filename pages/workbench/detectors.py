@@ -45,14 +45,7 @@ def _details(entry: Entry, card: Card) -> None:
     st.markdown(f"**{escape(entry.presence.value.capitalize())}.** {escape(words.STATE_SUMMARIES[entry.presence])}")
     if command := words.command(entry):
         st.code(command, language="shell", wrap_lines=True)
-    facts = [
-        *words.file_rows(entry, settings()),
-        ("Licence", words.licence(card)),
-        ("Trained on", card.weights.trained_on),
-        ("Network", card.architecture),
-        ("Scores are", f"calibrated ({card.calibration.name})" if card.calibration else "raw, not calibrated"),
-        *((f"Reported {name}", value) for name, value in card.reported.items()),
-    ]
+    facts = [*words.facts(card), *words.file_rows(entry, settings())]
     table([{"": name, "Value": value} for name, value in facts], "")
     table([_measure(m.name, m.value, m.low, m.high, m.n, m.dataset) for m in card.measured], "Not measured yet.",
           f"measured-{card.id}")  # fmt: skip

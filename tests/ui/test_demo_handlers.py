@@ -16,10 +16,9 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from core import figures, registry
+from core import figures
 from core.errors import DamagedMediaError
 from core.facts import Credentials, Provenance
-from core.registry import Metric
 from core.reports.package import verify_package
 from core.settings import build_settings
 from core.store.history import shared_store
@@ -125,16 +124,6 @@ def test_errors_stay_on_the_page_with_message_and_hint():
     assert 'role="alert"' in html
     assert "It is broken." in html
     assert "Copy it again." in html
-
-
-def test_a_detector_is_shown_with_its_measures_and_its_licence():
-    html = cards.detector(registry.card(registry.detector_ids()[0]))
-    assert "Licence of the weights" in html
-    assert "calibrated" in html
-    measured = Metric(name="AUC", value=0.9, low=0.85, high=0.94, n=1200, dataset=NASTY, command="x")
-    table = cards.detector(registry.card(registry.detector_ids()[0]).model_copy(update={"measured": (measured,)}))
-    assert "0.850 to 0.940" in table
-    assert NASTY not in table
 
 
 def test_a_result_fills_every_component_and_none_hides_it(settings, tmp_path):

@@ -12,8 +12,10 @@ import yaml
 from streamlit.testing.v1 import AppTest
 
 from core import registry
+from core.registry import Metric
 from core.settings import Settings, get_settings
-from pages.demo.detectors import listing, place_detectors
+from core.weights.manage import Entry
+from pages.demo.detectors import article, listing, place_detectors
 from tests.unit.weights_samples import digest, make_card
 
 DATA = b"the right bytes"
@@ -76,6 +78,24 @@ def test_the_demo_shows_what_was_pulled_meanwhile(settings: Settings) -> None:
     assert settings.weights_dir is not None
     (settings.weights_dir / "far.pth").write_bytes(DATA)
     assert before != listing(settings) and "2 of 4" in listing(settings)
+
+
+def test_the_demo_shows_the_main_figures_and_folds_the_others(settings: Settings) -> None:
+    def figure(name: str, dataset: str, value: float) -> Metric:
+        return Metric(name=name, value=value, low=0.85, high=0.94, n=1200, dataset=dataset, command="x")
+
+    figures = (figure("AUC", "these", 0.9), figure("ECE", "these", 0.86), figure("AUC", NASTY, 0.91))
+    html = article(Entry("net", make_card(DATA).model_copy(update={"measured": figures})), settings)
+    shown, folded = html.split("<details>", 1)
+    assert "0.900" in shown and "0.910" in shown and "0.860" not in shown
+    assert "All 3 measured figures" in folded and "0.860" in folded and "0.850 to 0.940" in folded
+    assert folded.index("These") < folded.index("ECE") < folded.index("0.910")
+    assert NASTY not in html and "No measured figures yet" not in html
+
+
+def test_the_demo_says_where_nothing_is_measured(settings: Settings) -> None:
+    html = article(Entry("net", make_card(DATA)), settings)
+    assert "No measured figures yet" in html and "Licence" in html and "nothing" in html
 
 
 def test_the_page_asks_when_it_is_opened_and_is_no_part_of_the_api(settings: Settings) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError
+from core.registry import InputSpec, Metric
 from core.settings import Settings, build_settings
+from core.types import Modality
 from core.weights import trusted, words
 from core.weights.files import Presence, find
 from core.weights.manage import Entry
@@ -81,3 +83,25 @@ def test_the_headline_counts_those_that_can_run(settings: Settings, tmp_path: Pa
 def test_a_licence_says_if_it_forbids_commercial_use() -> None:
     assert words.licence(make_card(licence="CC BY-NC", non_commercial=True)) == "CC BY-NC (not for commercial use)"
     assert words.licence(make_card()) == "MIT"
+
+
+def test_only_a_detector_of_faces_has_a_smallest_face() -> None:
+    card = make_card()
+    asked = {
+        "box": InputSpec(size=64, crop="box"),
+        "whole": InputSpec(size=64, crop="whole"),
+    }
+    facts = {name: dict(words.facts(card.model_copy(update={"input": spec}))) for name, spec in asked.items()}
+    assert facts["box"]["Smallest face"] == "40 px" and "Smallest face" not in facts["whole"]
+    assert "Smallest face" not in dict(words.facts(card.model_copy(update={"modality": Modality.AUDIO})))
+    assert facts["box"]["Trained on"] == "nothing" and facts["box"]["Licence"] == "MIT"
+
+
+def test_figures_are_told_by_what_they_were_measured_on() -> None:
+    def figure(name: str, dataset: str) -> Metric:
+        return Metric(name=name, value=0.9, low=0.8, high=0.95, n=10, dataset=dataset, command="x")
+
+    a, b, c = figure("AUC", "these"), figure("AUC of some", "those"), figure("ECE", "these")
+    card = make_card().model_copy(update={"measured": (a, b, c)})
+    assert words.main_figures(card) == [a]
+    assert words.measured_by_data(card) == {"these": [a, c], "those": [b]}
