@@ -18,6 +18,7 @@ from pages.demo.visitor import place_visitor, visitor
 
 _QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 _SHOWN = 100
+_NOTHING_OPEN = '<p class="um-faint">The result that you choose from the list will appear here.</p>'
 _PICK = """
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-act]");
@@ -69,7 +70,7 @@ def place_visits(site: gr.Blocks, service: Service) -> None:
             apply_default_css=False,
         )
     with gr.Column(elem_classes="um-panel"):
-        verdict = gr.HTML(elem_id="um-visit", apply_default_css=False)
+        verdict = gr.HTML(_NOTHING_OPEN, elem_id="um-visit", apply_default_css=False)
         consensus = chart("um-consensus")
     who.change(do.listing, [who], [rows], **_QUICK)
     rows.pick(do.picked, [who], [rows, verdict, consensus], **_QUICK)
