@@ -168,6 +168,12 @@ def test_video_codecs_keep_every_frame_in_order(codec: str, count: int) -> None:
     assert np.diag(near).max() < 8
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_videos_shorter_than_what_x265_reorders_can_be_written_time_and_again(count: int) -> None:
+    clip = _clip(count)
+    assert all(nuisance.h265_clip(clip, 18).shape == clip.shape for _ in range(80))
+
+
 @pytest.mark.parametrize("codec", ["h264_clip", "h265_clip"])
 def test_video_codecs_are_the_same_whatever_memory_held_before(codec: str) -> None:
     clip, rng = _clip(), np.random.default_rng(0)

@@ -12,6 +12,8 @@ from core.types import RGB
 
 # x265 refuses pictures smaller than its coding block.
 _H265_MIN_PX = 64
+# In shorter videos x265 never sets by how much it puts frames in another order, and writes times at random.
+_H265_MIN_FRAMES = 3
 
 
 def jpeg(rgb: RGB, quality: int) -> RGB:
@@ -42,7 +44,8 @@ def h264_clip(clip: RGB, crf: int) -> RGB:
 
 def h265_clip(clip: RGB, crf: int) -> RGB:
     """uint8[T, H, W, 3] through H.265 as a video."""
-    return _video(clip, "libx265", _x265(crf, keyint=250))
+    longer = np.pad(clip, ((0, max(0, _H265_MIN_FRAMES - len(clip))), (0, 0), (0, 0), (0, 0)), mode="edge")
+    return _video(longer, "libx265", _x265(crf, keyint=250))[: len(clip)]
 
 
 def _x264(crf: int) -> dict[str, str]:
