@@ -64,19 +64,14 @@ def _facts(rows: Iterable[tuple[str, str]]) -> str:
 def _scores(card: Card) -> str:
     if not card.measured:
         return '<p class="um-faint">No measured figures yet.</p>'
-    groups = words.measured_by_data(card)
-    everything = "".join(_group(name, metrics) for name, metrics in groups.items())
-    table = f'<table class="um-table um-figures">{_HEAD}{everything}</table>'
-    main = words.main_figures(card)
-    leading = f'<table class="um-table um-figures">{_HEAD}{"".join(map(_of_all, main))}</table>' if main else ""
-    return leading + _folded(f"All {len(card.measured)} measured figures", table)
+    main = "".join(_row(f"{metric.name}, {metric.dataset}", metric) for metric in words.main_figures(card))
+    groups = "".join(_group(name, metrics) for name, metrics in words.measured_by_data(card).items())
+    return (_figures(main) if main else "") + _folded(f"All {len(card.measured)} measured figures", _figures(groups))
 
 
-_HEAD = "<thead><tr><th>Measured</th><th>Value</th><th>95% interval</th><th>n</th></tr></thead>"
-
-
-def _of_all(metric: Metric) -> str:
-    return f"<tbody>{_row(f'{metric.name}, {metric.dataset}', metric)}</tbody>"
+def _figures(rows: str) -> str:
+    head = "<tr><th>Measured</th><th>Value</th><th>95% interval</th><th>n</th></tr>"
+    return f'<table class="um-table um-figures"><thead>{head}</thead>{rows}</table>'
 
 
 def _group(name: str, metrics: Iterable[Metric]) -> str:
