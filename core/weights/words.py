@@ -19,6 +19,13 @@ STATE_SUMMARIES: dict[Presence, str] = {
     Presence.UNKNOWN: "A file is here, but the card knows no hash and nobody vouched for it. It is not opened.",
 }
 
+AUC_SUMMARY = (
+    "AUC: how often a fake gets a higher score than a real file; 0.5 is a coin. In brackets its 95 % interval. "
+    "Held-out people: fakes made here, of kinds that the detector was trained on. True generators: other people's "
+    "tools, which it never saw."
+)
+_KINDS = {"image": "pictures ", "video": "clips "}
+
 
 def usable(entry: Entry) -> bool:
     """Whether a detector has all it needs."""
@@ -68,6 +75,18 @@ def facts(card: Card) -> list[tuple[str, str]]:
 def main_figures(card: Card) -> list[Metric]:
     """How well a detector tells all fakes of a data set from its reals: one figure a data set, in the card's order."""
     return [metric for metric in card.measured if metric.name == "AUC"]
+
+
+def auc(card: Card, dataset: str) -> str:
+    """The main figures on data whose name begins with ``dataset``, each with its interval and n; a dash where it was
+    not measured on them."""
+    told = []
+    for metric in main_figures(card):
+        name, _, kind = metric.dataset.partition(", ")
+        if name == dataset:
+            figure = f"{metric.value:.3f} [{metric.low:.3f}, {metric.high:.3f}], n {metric.n:,}"
+            told.append(_KINDS.get(kind, "") + figure)
+    return "; ".join(told) or "–"
 
 
 def measured_by_data(card: Card) -> dict[str, list[Metric]]:

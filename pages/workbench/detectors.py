@@ -19,6 +19,7 @@ def show() -> None:
         entries = sorted(overview(settings()), key=lambda entry: not words.usable(entry))
     st.caption(escape(words.headline(entries)))
     table([_row(entry) for entry in entries if entry.card], "No detector is installed yet.", "detectors")
+    st.caption(escape(words.AUC_SUMMARY))
     for entry in entries:
         if entry.error is not None:
             error_card(entry.error, f"The card of {entry.id} cannot be read")
@@ -33,9 +34,11 @@ def _row(entry: Entry) -> dict[str, str]:
     return {
         "Detector": entry.card.title,
         "Weights": entry.presence.value,
+        "Looks at": wording.MODALITY_WORDS[entry.card.modality],
+        "AUC, held-out people": words.auc(entry.card, "held-out identities"),
+        "AUC, true generators": words.auc(entry.card, "true generators"),
         "Size": wording.size(entry.size_bytes),
         "Where": ", ".join(places) or "–",
-        "Looks at": wording.MODALITY_WORDS[entry.card.modality],
         "Licence": words.licence(entry.card).split(";")[0],
     }
 

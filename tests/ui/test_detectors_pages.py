@@ -129,6 +129,7 @@ def test_the_workbench_lists_every_detector_with_its_state() -> None:
     assert at.title[0].value == "Detectors"
     assert "1 of 4 detectors" in at.caption[0].value.replace("\\", "")
     assert list(at.table[0].value["Weights"]) == ["present", "missing", "damaged"]
+    assert list(at.table[0].value["AUC, true generators"]) == ["–"] * 3
     assert len(at.expander) == 3
     assert "bad" in at.error[0].value
 

@@ -105,3 +105,14 @@ def test_figures_are_told_by_what_they_were_measured_on() -> None:
     card = make_card().model_copy(update={"measured": (a, b, c)})
     assert words.main_figures(card) == [a]
     assert words.measured_by_data(card) == {"these": [a, c], "those": [b]}
+
+
+def test_the_main_figures_are_told_in_a_line_with_interval_and_n() -> None:
+    def figure(dataset: str, value: float) -> Metric:
+        return Metric(name="AUC", value=value, low=value - 0.1, high=value + 0.1, n=1200, dataset=dataset, command="x")
+
+    measured = (figure("true people", 0.9), figure("tools, image", 0.6), figure("tools, video", 0.5))
+    card = make_card().model_copy(update={"measured": measured})
+    assert words.auc(card, "true people") == "0.900 [0.800, 1.000], n 1,200"
+    assert words.auc(card, "tools") == "pictures 0.600 [0.500, 0.700], n 1,200; clips 0.500 [0.400, 0.600], n 1,200"
+    assert words.auc(card, "true") == "–"
