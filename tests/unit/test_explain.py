@@ -263,7 +263,7 @@ def test_an_overlay_leaves_cold_places_alone() -> None:
 
 @pytest.mark.parametrize(
     ("detector", "block", "method"),
-    [("face-lite", 3, "layercam"), ("face-vit", 3, "layercam"), ("face-patch", 2, "gradcam")],
+    [("face-lite", 3, "layercam"), ("face-vit", 3, "gradcam"), ("face-cnn4", 3, "gradcam")],
 )
 def test_the_shipped_detector_shows_a_coarse_patch(detector: str, block: int, method: Method) -> None:
     """Blocks of pixels, a quarter of the face across, at four places of two faces."""
