@@ -202,10 +202,10 @@ def _logit(numbers: Numbers) -> Numbers:
 
 @torch.inference_mode()
 def timed(way: Forward, example: torch.Tensor) -> tuple[tuple[torch.Tensor, ...], float]:
-    """Outputs, and the seconds of the fastest of three passes after one that warms up; of one where that is slow."""
+    """Outputs, and the seconds of the fastest of three passes after one that warms up; of a single one where that was
+    slow."""
     outputs, first = _once(way, example)
-    seconds = [first] if first > _SLOW_S else [_once(way, example)[1] for _ in range(3)]
-    return outputs, min(seconds)
+    return outputs, min(_once(way, example)[1] for _ in range(1 if first > _SLOW_S else 3))
 
 
 def _once(way: Forward, example: torch.Tensor) -> tuple[tuple[torch.Tensor, ...], float]:

@@ -129,7 +129,7 @@ def _openvino(module: torch.nn.Module, example: torch.Tensor, free: Sequence[int
         "CPU",
         {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if int8 and fast_bfloat16("cpu") else "f32",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             **({"DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP} if int8 else {}),
         },
