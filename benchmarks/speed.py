@@ -34,11 +34,12 @@ at first use, by a trial of some seconds, and kept in `data_dir/backends`; delet
 searched in every fourth sampled frame; between these they are sought where they must be, by the same networks (setting
 `faces.search_every`). Only frames that are looked at are decoded. Mouths are followed beside the work of the detectors.
 
-A large transformer (`effort-clip`) is bound by multiplications. OpenVINO, where it is installed, also runs its large
-matrices in 8 bits (`openvino-int8`): each output of a matrix and every 128 values of an input have their own scale.
-Reduced precision of any kind is used only where no logit of the trial moves by more than .04, which is a P(fake) of .01
-at most wherever it stands. That is found on your machine for the file that you have: the first table was measured with
-random values, and a file that fails is run in full precision, hardly faster than the naive way.
+On a processor that multiplies in bfloat16, torch and OpenVINO are tried in it too. A large transformer (`effort-clip`)
+is bound by multiplications: OpenVINO, where it is installed, also runs its large matrices in 8 bits (`openvino-int8`;
+each output of a matrix and every 128 values of an input have their own scale), and the rest in bfloat16 where the
+processor has it. Reduced precision of any kind is used only where no logit of the trial moves by more than .04, which
+is a P(fake) of .01 at most wherever it stands. That is found on your machine for the file that you have: the first
+table was measured with random values, and a file that fails is run in full precision, which is about twice as slow.
 
 Each chapter names its command, and the machine that it was measured on; `python -m benchmarks.speed --write
 docs/speed.md` measures all of them, `--only` some anew.

@@ -91,7 +91,16 @@ class CacheSettings(_Part):
 class RuntimeSettings(_Part):
     device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
     backend: Literal[
-        "auto", "torch", "channels-last", "bfloat16", "float16", "openvino", "openvino-int8", "onnxruntime", "tensorrt"
+        "auto",
+        "torch",
+        "channels-last",
+        "bfloat16",
+        "float16",
+        "openvino",
+        "openvino-bfloat16",
+        "openvino-int8",
+        "onnxruntime",
+        "tensorrt",
     ] = Field(default="auto", description="how networks are run; auto tries all, keeps the fastest that answers alike")
     batch: int = Field(default=8, ge=1, description="pictures looked at in one go")
     pool_bytes: int = Field(default=3_000_000_000, gt=0, description="memory that loaded models may hold")

@@ -24,21 +24,22 @@ _Array: TypeAlias = npt.NDArray[np.float32]
 _PACKAGES = ("torch", "openvino", "onnxruntime", "onnxruntime-gpu")
 _PROVIDERS = {"tensorrt": "TensorrtExecutionProvider", "cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
 _LAID_OUT = ("channels-last", "bfloat16", "float16")
-_INT8 = "openvino-int8"
-REDUCED = ("bfloat16", "float16", _INT8)
+_BFLOAT16, _INT8 = "openvino-bfloat16", "openvino-int8"
+REDUCED = ("bfloat16", "float16", _BFLOAT16, _INT8)
 _LARGE = 512  # rows and columns of a matrix whose products are worth rounding
 _GROUP = "128"  # values of an input that share one scale
 
 
 def offered(device: str) -> tuple[str, ...]:
     """Backends that this machine has for ``device``, torch first."""
-    cuda = device.startswith("cuda")
+    cuda, bfloat16 = device.startswith("cuda"), fast_bfloat16(device)
     names = ["torch"]
     if cuda or device == "cpu":
         names.append("channels-last")
-        names += ["bfloat16"] if fast_bfloat16(device) else []
+        names += ["bfloat16"] if bfloat16 else []
         names += ["float16"] if cuda else []
-        names += ["openvino", _INT8] if device == "cpu" and find_spec("openvino") else []
+        if device == "cpu" and find_spec("openvino"):
+            names += ["openvino", *([_BFLOAT16] if bfloat16 else []), _INT8]
         names += ["onnxruntime"] if _PROVIDERS["cuda" if cuda else "cpu"] in _providers() else []
         names += ["tensorrt"] if cuda and _PROVIDERS["tensorrt"] in _providers() else []
     return tuple(names)
@@ -59,8 +60,13 @@ def _is_large(matrix: torch.Tensor | npt.NDArray[Any]) -> bool:
 def only_kept(backend: str, file: Path) -> None:
     """Remove the exports of ``file`` that ``backend`` does not use."""
     for part in file.parent.glob(f"{file.name}.*"):
-        if not part.name.startswith(f"{file.name}.{backend}."):
+        if not part.name.startswith(f"{file.name}.{_exported_as(backend)}."):
             part.unlink(missing_ok=True)
+
+
+def _exported_as(backend: str) -> str:
+    """The backend whose export ``backend`` reads: values become bfloat16 only when they are loaded."""
+    return "openvino" if backend == _BFLOAT16 else backend
 
 
 @lru_cache(maxsize=1)
@@ -85,9 +91,9 @@ def build(
         free: dimensions of the inputs whose length may change.
         file: where an export is kept, or is taken from if it is there; each engine adds its name and ending.
     """
-    if backend in ("openvino", _INT8):
-        file = file.with_name(f"{file.name}.{backend}.xml")
-        return _openvino(module, example, free, file, int8=backend == _INT8)
+    if backend in ("openvino", _BFLOAT16, _INT8):
+        file = file.with_name(f"{file.name}.{_exported_as(backend)}.xml")
+        return _openvino(module, example, free, file, backend)
     if backend in ("onnxruntime", "tensorrt"):
         return _onnxruntime(module, example, free, file.with_name(f"{file.name}.{backend}.onnx"), device, backend)
     relaid(module, backend)
@@ -112,9 +118,10 @@ def _torch(module: torch.nn.Module, backend: str, device: str) -> Forward:
     return ask
 
 
-def _openvino(module: torch.nn.Module, example: torch.Tensor, free: Sequence[int], file: Path, int8: bool) -> Forward:
+def _openvino(module: torch.nn.Module, example: torch.Tensor, free: Sequence[int], file: Path, backend: str) -> Forward:
     import openvino
 
+    int8, bfloat16 = backend == _INT8, backend != "openvino" and fast_bfloat16("cpu")
     core = openvino.Core()
     if not file.is_file():
         shape = [-1 if i in free else length for i, length in enumerate(example.shape)]
@@ -129,7 +136,7 @@ def _openvino(module: torch.nn.Module, example: torch.Tensor, free: Sequence[int
         "CPU",
         {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "bf16" if int8 and fast_bfloat16("cpu") else "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             **({"DYNAMIC_QUANTIZATION_GROUP_SIZE": _GROUP} if int8 else {}),
         },
