@@ -110,8 +110,8 @@ def person(track_id: int | None) -> str:
 
 
 def probability_kind(calibrated: bool) -> str:
-    """What a percentage is."""
-    return "calibrated" if calibrated else "raw score, not calibrated"
+    """What a percentage is: calibration reaches no further than the kinds of fakes that it was fitted on."""
+    return "calibrated on known kinds of fakes" if calibrated else "raw score, not calibrated"
 
 
 def score_kind(score: Score) -> str:

@@ -21,6 +21,7 @@ LIMITS = (
     "A score is an estimate by models that were trained on other material. It is no proof, in either direction.",
     "No clear sign of a fake does not make a file authentic: fakes made in ways the models never saw can pass.",
     "Strong compression, small or turned faces, filters and editing can raise or hide the signs the models look for.",
+    "A calibrated percentage holds for kinds of fakes like those it was fitted on; for others it can be far too low.",
     "A percentage that is not calibrated is a raw score, to be read as an order and not as a share of cases.",
     "Decide with people who know the case, and keep the original file with its hash.",
 )

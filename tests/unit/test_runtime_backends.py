@@ -208,7 +208,7 @@ def test_bfloat16_is_made_from_the_export_in_full_precision(subject: Subject, tm
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize(("pass_s", "passes"), [(0.1, 4), (3.0, 2)])
+@pytest.mark.parametrize(("pass_s", "passes"), [(0.05, 4), (3.0, 2)])
 def test_only_passes_after_the_first_are_timed(pass_s: float, passes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A first pass takes what an engine makes at first use: here ten times as long."""
     now = [0.0]
