@@ -101,7 +101,8 @@ def test_the_verdict_says_what_its_number_is():
     assert "Looks fake" in raw
     assert "81%" in raw
     assert "raw score, not calibrated" in raw
-    assert "calibrated on known kinds of fakes</span>" in cards.verdict(replace(analyses.clip().verdict, calibrated=True))
+    fitted = cards.verdict(replace(analyses.clip().verdict, calibrated=True))
+    assert "calibrated on known kinds of fakes</span>" in fitted
     assert "Person 2 of 2" in cards.details(analyses.clip())
 
 

@@ -219,7 +219,7 @@ def test_only_passes_after_the_first_are_timed(pass_s: float, passes: int, monke
         return (x,)
 
     calls: list[float] = []
-    monkeypatch.setattr(backends.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr("core.runtime.backends.time.perf_counter", lambda: now[0])
     assert backends.timed(way, torch.zeros(2))[1] == pytest.approx(pass_s)
     assert len(calls) == passes
 
