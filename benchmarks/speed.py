@@ -39,7 +39,7 @@ is bound by multiplications: OpenVINO, where it is installed, also runs its larg
 each output of a matrix and every 128 values of an input have their own scale), and the rest in bfloat16 where the
 processor has it. Reduced precision of any kind is used only where no logit of the trial moves by more than .04, which
 is a P(fake) of .01 at most wherever it stands. That is found on your machine for the file that you have: the first
-table was measured with random values, and a file that fails is run in full precision, two to three times as slow.
+table was measured with random values, and a file that fails is run in full precision, which is slower.
 
 Each chapter names its command, and the machine that it was measured on; `python -m benchmarks.speed --write
 docs/speed.md` measures all of them, `--only` some anew.
